@@ -1,0 +1,33 @@
+"""What every test may use. No test touches the user's own cache."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from support.model_repository import write_model_repository
+
+from toc_build.paths import CACHE_VARIABLE
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the test's own."""
+    folder = tmp_path / "toc-build-cache"
+    monkeypatch.setenv(CACHE_VARIABLE, str(folder))
+    return folder
+
+
+@pytest.fixture
+def model_repository(tmp_path: Path) -> Path:
+    """A small, whole model repository, with a lock that no installer would take but every reader does."""
+    return write_model_repository(tmp_path / "bright-things")
+
+
+@pytest.fixture
+def free_tcp_port() -> int:
+    """A port on 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
