@@ -20,11 +20,11 @@ class Clock:
 
 def test_results_and_remarks_go_different_ways(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console()
-    console.say("the result")
+    console.say("the result :two: [x]")
     console.note("a remark")
     console.warn("careful")
     out, err = capsys.readouterr()
-    assert out == "the result\n"
+    assert out == "the result :two: [x]\n"
     assert err == "a remark\nwarning: careful\n"
 
 

@@ -44,7 +44,9 @@ class Console:
             # A log is read with a pager or grep: no wrapping where there is no terminal to measure.
             stream = sys.stderr if stderr else sys.stdout
             width = None if stream.isatty() or "COLUMNS" in os.environ else 1000
-            self._rich[stderr] = RichConsole(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+            self._rich[stderr] = RichConsole(
+                stderr=stderr, highlight=False, emoji=False, soft_wrap=True, width=width
+            )
         return self._rich[stderr]
 
     def say(self, text: str = "", *, style: str | None = None) -> None:

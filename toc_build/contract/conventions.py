@@ -205,7 +205,8 @@ def _fit(
         matched = f"{placed} of {len(expected)} expected detections match"
         if np.all(scale == 1):
             told = (
-                f"boxes look shifted by {-shift[0]:.0f} pixels in x and {-shift[1]:.0f} in y: "
+                f"boxes look shifted by {0.0 - round(shift[0]):g} pixels in x and "
+                f"{0.0 - round(shift[1]):g} in y: "
                 f"shifted back, {matched}"
             )
             return Diagnosis(

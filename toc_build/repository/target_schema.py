@@ -1,0 +1,202 @@
+"""The targets' part of `deploy.yml`: where a bundle may run, with what resources. `schema` holds the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, field_validator
+
+from toc_build.repository import patterns
+from toc_build.repository.section import Section, Violation
+
+Text = Annotated[str, patterns.ONE_LINE]
+Tags = dict[str, str]
+
+
+class LocalTarget(Section):
+    """The endpoint on this machine."""
+
+    port: int = Field(default=8890, description="Port on 127.0.0.1.", ge=1, le=65535)
+    readiness_seconds: int = Field(
+        default=120, description="Seconds until init() must be done.", ge=1, le=3600
+    )
+
+
+class SslConfig(Section):
+    """HTTPS with a certificate of one's own."""
+
+    cname: Text = Field(
+        description="The host name that the certificate is for.", examples=["litter.example.org"]
+    )
+    cert_pem_file: Text = Field(
+        description="File of the certificate in PEM form; keep it out of git. May be ${VARIABLE}.",
+        examples=["tls/cert.pem"],
+    )
+    key_pem_file: Text = Field(
+        description="File of its private key in PEM form; keep it out of git. May be ${VARIABLE}.",
+        examples=["tls/key.pem"],
+    )
+
+
+class AciTarget(Section):
+    """Azure Container Instances: one container, for trying out."""
+
+    cpu_cores: float = Field(default=1, description="CPU cores.", ge=0.1, le=31)
+    memory_gb: float = Field(default=2, description="Memory in GB.", ge=0.1, le=240)
+    location: Annotated[str, patterns.LOCATION] | None = Field(
+        default=None,
+        description="Region of the container; the workspace's when left out. May be ${VARIABLE}.",
+    )
+    dns_name_label: Annotated[str, patterns.DNS_LABEL] | None = Field(
+        default=None,
+        description="First part of the host name; made by Azure when left out. May be ${VARIABLE}.",
+    )
+    auth_enabled: bool = Field(default=True, description="Whether callers must send a key.")
+    ssl: SslConfig | None = Field(
+        default=None, description="HTTPS with your own certificate; plain HTTP when left out."
+    )
+    vnet_name: Text | None = Field(
+        default=None, description="Virtual network of the container; needs subnet_name. May be ${VARIABLE}."
+    )
+    subnet_name: Text | None = Field(
+        default=None, description="Subnet of the virtual network. May be ${VARIABLE}."
+    )
+    enable_app_insights: bool = Field(
+        default=False, description="Whether requests are logged to Application Insights."
+    )
+    tags: Tags = Field(default_factory=dict, description="Tags of the service: texts by name.")
+
+    def violations(self) -> Iterator[Violation]:
+        """A subnet belongs to a network."""
+        if (self.vnet_name is None) != (self.subnet_name is None):
+            given, needed = ("vnet_name", "subnet_name") if self.vnet_name else ("subnet_name", "vnet_name")
+            yield Violation(
+                (given,), f"{given} is given without {needed}.", f"add {needed}, or remove {given}."
+            )
+
+
+class AutoscaleConfig(Section):
+    """Replicas that follow the load."""
+
+    min_replicas: int = Field(default=1, description="Fewest replicas.", ge=1, le=1000)
+    max_replicas: int = Field(default=10, description="Most replicas.", ge=1, le=1000)
+    target_utilization: int = Field(
+        default=70, description="Share of busy replicas to aim at, in percent.", ge=1, le=100
+    )
+    refresh_seconds: int = Field(
+        default=1, description="Seconds between two looks at the load.", ge=1, le=3600
+    )
+
+    def violations(self) -> Iterator[Violation]:
+        """The range has its ends the right way round."""
+        if self.min_replicas > self.max_replicas:
+            yield Violation(
+                ("min_replicas",),
+                f"min_replicas is {self.min_replicas}, more than max_replicas, which is {self.max_replicas}.",
+                "make min_replicas at most max_replicas.",
+            )
+
+
+class LivenessConfig(Section):
+    """When Kubernetes takes a container for dead and starts it again."""
+
+    initial_delay_seconds: int = Field(
+        default=310, description="Seconds before the first probe; longer than init() takes.", ge=0, le=3600
+    )
+    period_seconds: int = Field(default=10, description="Seconds between two probes.", ge=1, le=3600)
+    timeout_seconds: int = Field(default=2, description="Seconds that a probe may take.", ge=1, le=3600)
+    success_threshold: int = Field(
+        default=1, description="Probes in a row that must succeed after a failure.", ge=1, le=100
+    )
+    failure_threshold: int = Field(
+        default=3, description="Probes in a row that must fail before a restart.", ge=1, le=100
+    )
+
+
+class AksTarget(Section):
+    """Azure Kubernetes Service, attached to the workspace."""
+
+    compute_target_name: Annotated[str, patterns.COMPUTE_TARGET_NAME] = Field(
+        validation_alias=AliasChoices("compute_target_name", "cluster"),
+        description="Name of the attached cluster in the workspace (`cluster` is the same key). May be "
+        "${VARIABLE}.",
+        examples=["inference-ml"],
+    )
+    namespace: Annotated[str, patterns.NAMESPACE] | None = Field(
+        default=None, description="Kubernetes namespace; Azure ML's own when left out. May be ${VARIABLE}."
+    )
+    replicas: int | None = Field(
+        default=None, description="A fixed number of replicas; one without this and autoscale.", ge=1, le=1000
+    )
+    autoscale: AutoscaleConfig | None = Field(
+        default=None, description="Replicas that follow the load, in place of `replicas`."
+    )
+    cpu_cores: float = Field(
+        default=1, description="CPU cores that each replica is promised.", ge=0.1, le=256
+    )
+    cpu_cores_limit: float | None = Field(
+        default=None, description="CPU cores that each replica may use at most.", ge=0.1, le=256
+    )
+    memory_gb: float = Field(
+        default=2, description="Memory in GB that each replica is promised.", ge=0.1, le=4096
+    )
+    memory_gb_limit: float | None = Field(
+        default=None, description="Memory in GB that each replica may use at most.", ge=0.1, le=4096
+    )
+    gpu_cores: int = Field(default=0, description="GPUs for each replica.", ge=0, le=16)
+    auth: Literal["key", "token", "none"] = Field(default="key", description="What callers must send.")
+    scoring_timeout_ms: int = Field(
+        default=60000, description="Milliseconds that one request may take.", ge=1, le=300000
+    )
+    max_concurrent_requests_per_container: int = Field(
+        default=1, description="Requests that a replica works on at once.", ge=1, le=1000
+    )
+    max_queue_wait_ms: int = Field(
+        default=500,
+        description="Milliseconds that a request may wait for a replica before it gets 503.",
+        ge=1,
+        le=300000,
+    )
+    liveness: LivenessConfig = Field(
+        default_factory=LivenessConfig, description="When a replica is started again."
+    )
+    enable_app_insights: bool = Field(
+        default=False, description="Whether requests are logged to Application Insights."
+    )
+    tags: Tags = Field(default_factory=dict, description="Tags of the service: texts by name.")
+
+    @property
+    def fixed_replicas(self) -> int | None:
+        """The fixed number of replicas; None when they follow the load."""
+        return None if self.autoscale else self.replicas or 1
+
+    def violations(self) -> Iterator[Violation]:
+        """One way to say how many replicas; no limit below what is promised."""
+        if self.replicas is not None and self.autoscale is not None:
+            yield Violation(
+                ("replicas",),
+                "replicas and autoscale are both given; Azure ML takes one of them.",
+                "remove replicas to follow the load, or autoscale to keep a fixed number.",
+            )
+        for name in ("cpu_cores", "memory_gb"):
+            request, limit = getattr(self, name), getattr(self, f"{name}_limit")
+            if limit is not None and limit < request:
+                yield Violation(
+                    (f"{name}_limit",),
+                    f"{name}_limit is {limit:g}, less than {name}, which is {request:g}.",
+                    f"make {name}_limit at least {request:g}, or lower {name}.",
+                )
+
+
+class TargetsConfig(Section):
+    """Where the bundle may run."""
+
+    local: LocalTarget = Field(default_factory=LocalTarget, description="This machine.")
+    aci: AciTarget | None = Field(default=None, description="Azure Container Instances.")
+    aks: AksTarget | None = Field(default=None, description="Azure Kubernetes Service.")
+
+    @field_validator("aci", "aks", mode="before")
+    @classmethod
+    def _named_is_wanted(cls, value: Any) -> Any:
+        return {} if value is None else value  # `aci:` alone asks for that target with its defaults
