@@ -1,0 +1,85 @@
+"""How the local target runs a bundle: what `deploy.yml` says under `targets -> local` and `scoring`.
+
+Made by whoever builds a `LocalTarget`; sent to the supervisor as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """Settings of one service on this machine.
+
+    Attributes:
+        python: the scoring environment's interpreter; a link is kept as it is, because it is what makes a
+            venv.
+        repository: the model repository's root, named when two services want the same port and looked into
+            to tell a forgotten file from a missing package. None when there is no repository.
+        port: on 127.0.0.1; 0 for any free one.
+        readiness_seconds: how long `init()` may take before the start counts as failed.
+        workers: server processes.
+        threads: requests that a worker holds at once.
+        timeout_seconds: how long a request may take; a server that is replaced gets this long to finish those
+            it has.
+        scoring_dir: what the user calls the bundle's `code/`, relative to the repository.
+        model_dir: what the user calls the bundle's `model/`.
+    """
+
+    python: Path
+    repository: Path | None = None
+    port: int = 8890
+    readiness_seconds: float = 120.0
+    workers: int = 1
+    threads: int = 4
+    timeout_seconds: float = 60.0
+    scoring_dir: str = "scoring"
+    model_dir: str = "model"
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        values = dataclasses.asdict(self)
+        values["python"] = str(self.python)
+        values["repository"] = None if self.repository is None else str(self.repository)
+        return values
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> LocalSettings:
+        """The settings back from JSON values."""
+        repository = values["repository"]
+        return cls(
+            **{
+                **values,
+                "python": Path(values["python"]),
+                "repository": None if repository is None else Path(repository),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class BundleReference:
+    """The bundle's folder and digest: all that crosses from the command line to the supervisor."""
+
+    root: Path
+    digest: str
+
+    @property
+    def short(self) -> str:
+        """The digest as a person is shown it."""
+        return self.digest.removeprefix("sha256:")[:12]
+
+    @property
+    def code(self) -> Path:
+        """The scoring code, flat, with `score.py`."""
+        return self.root / "code"
+
+    @property
+    def model(self) -> Path:
+        """The model artifacts."""
+        return self.root / "model"

@@ -1,0 +1,269 @@
+"""The local target: azmlinfsrv as a child process on 127.0.0.1, behind the target protocol.
+
+Made by `deployment` and the command line. What it does is done by a supervisor (see `supervisor.py`); this
+module finds or starts one, asks it, and says what is true.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from toc_build.errors import TargetError
+from toc_build.targets.local import diagnose
+from toc_build.targets.local.control import ControlClient
+from toc_build.targets.local.identity import wait_until_gone
+from toc_build.targets.local.logs import follow_lines, read_lines
+from toc_build.targets.local.restarts import RestartPolicy
+from toc_build.targets.local.settings import LOOPBACK, BundleReference, LocalSettings
+from toc_build.targets.local.state import Record, StateFolder
+from toc_build.targets.local.supervisor import DELETE_GRACE_SECONDS, Supervisor
+from toc_build.targets.protocol import (
+    DeployableBundle,
+    Event,
+    EventKind,
+    State,
+    Status,
+    TargetDescription,
+)
+
+ANSWER_SECONDS = 1.0
+LAST_MOMENTS_SECONDS = 5.0
+
+
+class LocalTarget:
+    """A bundle served on this machine.
+
+    Args:
+        state_dir: the service's state folder; one per model repository, all of them in one parent folder.
+        settings: how to serve.
+    """
+
+    def __init__(self, state_dir: Path, settings: LocalSettings) -> None:
+        self._folder = StateFolder(state_dir)
+        self._settings = settings
+
+    @property
+    def name(self) -> str:
+        """`local`."""
+        return "local"
+
+    def describe(self) -> TargetDescription:
+        """What this target is set to do; touches nothing."""
+        settings = self._settings
+        return TargetDescription(
+            self.name,
+            "process",
+            f"{LOOPBACK}:{settings.port}",
+            {
+                "port": settings.port,
+                "readiness_seconds": settings.readiness_seconds,
+                "workers": settings.workers,
+                "threads": settings.threads,
+                "timeout_seconds": settings.timeout_seconds,
+            },
+        )
+
+    def apply(self, bundle: DeployableBundle) -> Iterator[Event]:
+        """Serve the bundle, started beside the old one; nothing happens when exactly this serves already.
+
+        Raises:
+            TargetError: the cause, with its own code; what served before serves on.
+        """
+        yield from self._switch(_reference(bundle), "deployment", again=False)
+
+    def reload(self, bundle: DeployableBundle | None = None) -> Iterator[Event]:
+        """Start the service's bundle afresh, or another one, without a refused request.
+
+        Args:
+            bundle: None for the one that serves.
+
+        Raises:
+            TargetError: nothing is deployed, or the new server did not come up; what served before serves on.
+        """
+        record = self._folder.live()
+        if record is None:
+            raise self._nothing_deployed()
+        if bundle is not None:
+            reference = _reference(bundle)
+        elif record.bundle_root is not None and record.digest is not None:
+            reference = BundleReference(Path(record.bundle_root), record.digest)
+        else:
+            raise self._nothing_deployed()
+        yield from self._switch(reference, "reload", again=True)
+
+    def status(self) -> Status:
+        """What is true now. A ready service is asked for a sign of life."""
+        status = self._folder.status()
+        record = self._folder.read()
+        if status.state is State.READY and record is not None and not _answers(record.private_port):
+            silent = f"no answer to GET / within {ANSWER_SECONDS:g} s: busy or hanging"
+            detail = silent if status.detail is None else f"{silent}; {status.detail}"
+            return Status(status.state, status.digest, status.scoring_uri, status.pid, status.started, detail)
+        return status
+
+    @property
+    def temp_dir(self) -> Path | None:
+        """Where the answering server puts its temporary files; None when none answers."""
+        record = self._folder.live()
+        return Path(record.temp_dir) if record is not None and record.temp_dir else None
+
+    def logs(self, tail: int | None = None, follow: bool = False) -> Iterator[str]:
+        """The output of the service's servers and the supervisor's own lines.
+
+        Args:
+            tail: how many of the last lines; None for all that are kept.
+            follow: go on until the service ends.
+
+        Raises:
+            TargetError: nothing was ever deployed, or it was deleted.
+        """
+        path = self._folder.log_path
+        if not path.exists():
+            raise self._nothing_deployed()
+        if follow:
+            yield from follow_lines(path, tail, lambda: self._folder.live() is not None)
+        else:
+            yield from read_lines(path, tail)
+
+    def delete(self) -> Iterator[Event]:
+        """End the service and remove its state and log; does nothing when there is none.
+
+        Raises:
+            TargetError: a change of it is under way, or it could not be ended.
+        """
+        if not self._folder.root.exists():
+            return
+        with self._folder.operation("delete"):
+            begun = time.monotonic()
+            yield Event(EventKind.STEP_STARTED, "stop", "ending the service")
+            record = self._folder.live()
+            if record is not None:
+                self._end(record)
+            self._folder.end_orphans()
+            self._folder.forget()
+            self._folder.remove_logs()
+            yield Event(EventKind.STEP_FINISHED, "stop", seconds=time.monotonic() - begun)
+
+    @contextlib.contextmanager
+    def foreground(
+        self, policy: RestartPolicy | None = None, *, grace_seconds: float = DELETE_GRACE_SECONDS
+    ) -> Iterator[threading.Event]:
+        """Supervise inside this process: what `apply` and `reload` start within the block ends with it.
+
+        Args:
+            policy: how often a crashed server is started again.
+            grace_seconds: how long requests under way may take at the end; 0 waits for none.
+
+        Yields:
+            An event that is set when another process has deleted the service.
+
+        Raises:
+            TargetError: the service runs already, elsewhere.
+        """
+        diagnose.require_platform()
+        supervisor = Supervisor(self._folder, end_when_idle=False, policy=policy)
+        supervisor.start()
+        try:
+            yield supervisor.stopped
+        finally:
+            supervisor.close(grace_seconds=grace_seconds)
+
+    def _switch(self, bundle: BundleReference, what: str, *, again: bool) -> Iterator[Event]:
+        diagnose.require_platform()
+        diagnose.require_bundle(bundle, self._settings)
+        self._folder.make()
+        with self._folder.operation(what):
+            request = {
+                "command": "switch",
+                "bundle": {"root": str(bundle.root), "digest": bundle.digest},
+                "settings": self._settings.to_json(),
+                "again": again,
+            }
+            record = self._folder.live()
+            if record is not None and record.control is None:  # it has failed, and is ending
+                wait_until_gone([record.supervisor], LAST_MOMENTS_SECONDS)
+            elif record is not None and record.control is not None:
+                client = ControlClient.connect(Path(record.control), self._folder.log_path)
+                with contextlib.closing(client):
+                    yield from client.ask(request)
+                return
+            ours, theirs = socket.socketpair()
+            client = ControlClient(ours, self._folder.log_path)
+            with contextlib.closing(client):
+                self._start_supervisor(theirs)
+                yield from client.ask(request)
+
+    def _start_supervisor(self, connection: socket.socket) -> None:
+        """Start a detached supervisor; its standard input is the connection, whose end ends our interest."""
+        with connection, self._folder.log_path.open("ab") as log:
+            supervisor = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "toc_build.targets.local.supervisor",
+                    str(self._folder.root.absolute()),
+                ],
+                stdin=connection.fileno(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        # It outlives this process, or is waited for, so that it does not stay as a zombie.
+        threading.Thread(target=supervisor.wait, name="reaper", daemon=True).start()
+
+    def _end(self, record: Record) -> None:
+        """End a living supervisor: ask it, then make it."""
+        if record.control is not None:
+            with contextlib.suppress(TargetError):
+                client = ControlClient.connect(Path(record.control), self._folder.log_path)
+                with contextlib.closing(client):
+                    for _ in client.ask({"command": "stop"}):
+                        pass
+        if record.supervisor.pid == os.getpid():
+            return  # `foreground()` in this process: its block ends it
+        for number in (None, signal.SIGTERM, signal.SIGKILL):
+            if number is not None:
+                record.supervisor.send(number)
+            if wait_until_gone([record.supervisor], 2.0 if number is None else DELETE_GRACE_SECONDS + 2.0):
+                return
+        raise TargetError(
+            f"the service's supervisor (process {record.supervisor.pid}) could not be ended",
+            code="TOC-LOCAL-027",
+            fix=f"end it yourself: `kill -9 {record.supervisor.pid}`",
+        )
+
+    def _nothing_deployed(self) -> TargetError:
+        return TargetError(
+            "nothing is deployed to the local target",
+            code="TOC-LOCAL-024",
+            where=str(self._settings.repository) if self._settings.repository is not None else None,
+            fix="deploy with `nox -s deploy_local` or `toc-build deploy`",
+        )
+
+
+def _reference(bundle: DeployableBundle) -> BundleReference:
+    return BundleReference(bundle.root.resolve(), bundle.digest)
+
+
+def _answers(port: int | None) -> bool:
+    import http.client
+
+    if port is None:
+        return False
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
