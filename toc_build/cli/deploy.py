@@ -1,0 +1,57 @@
+"""`toc-build deploy`: makes the repository's bundle the one that answers on a target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toc_build.cli.options import HERE, JsonOption, RepositoryOption, TargetOption
+
+
+def deploy(
+    repository: RepositoryOption = HERE,
+    target: TargetOption = "local",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help="local: instead of the one in deploy.yml; 0: any free one."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Deploy the model repository: lock, scoring environment, bundle, service.
+
+    A service that runs already serves until the new version is ready, and goes on when that fails.
+    """
+    from toc_build.cli.status import status_as_json
+    from toc_build.console import Console
+    from toc_build.deployment import deploy as apply
+    from toc_build.deployment.records import read_test_record
+
+    console = Console()
+    service = apply(repository, target, port=port, console=console)
+    status = service.status()
+    if as_json:
+        console.json(status_as_json(status))
+        return
+    console.say(f"serving at {service.scoring_uri}", style="bold green")
+    tested = status.digest is not None and read_test_record(service.repository, status.digest)
+    console.note(f"bundle {status.digest}{'' if tested else ' (no passing test on record: nox -s test)'}")
+    console.note(f"try it:   curl --data-binary @{_a_sample(service.repository)} {service.scoring_uri}")
+    console.note("look:     nox -s status   nox -s logs -- --follow")
+    console.note("stop:     nox -s delete")
+
+
+def _a_sample(repository: Path) -> str:
+    from toc_build.deployment.prepare import read_samples
+    from toc_build.repository import load
+
+    samples = read_samples(load(repository))
+    return str(samples[0].path.relative_to(repository)) if samples else "IMAGE"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(deploy)

@@ -1,0 +1,40 @@
+"""`toc-build lock`: makes requirements.lock from conda.yml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from toc_build.cli.options import HERE, RepositoryOption
+
+
+def lock(
+    repository: RepositoryOption = HERE,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Take the newest versions that conda.yml admits.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether the lock fits conda.yml; offline.")
+    ] = False,
+) -> None:
+    """Make requirements.lock: exact versions with hashes of what conda.yml asks for."""
+    from toc_build.console import Console
+    from toc_build.environment import check_lock
+    from toc_build.environment import lock as make_lock
+    from toc_build.repository import load
+
+    console = Console()
+    loaded = load(repository)
+    if check:
+        check_lock(loaded)
+        console.say(f"{loaded.lock_path.name} fits {loaded.conda_path.name}")
+        return
+    with console.step("lock"):
+        path = make_lock(loaded, upgrade=upgrade)
+    console.say(str(path))
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(lock)

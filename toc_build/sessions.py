@@ -1,0 +1,99 @@
+"""The nox sessions of a model repository: its noxfile is a header and `from toc_build.sessions import *`.
+
+Every session that needs the tool runs `python -m toc_build` in the interpreter that runs nox, which the
+noxfile's header has given this very toc-build; what stands behind `--` goes to the command as it is. Bare
+`nox` lints and tests, and never deploys.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import nox
+
+__all__ = ["delete", "deploy_local", "env", "lint", "lock", "logs", "score", "serve", "status", "test"]
+
+RUFF = "ruff>=0.9,<1"
+# nox gives a session 0.3 s after Ctrl-C; ending a server gracefully may take longer.
+GRACE_SECONDS = 20.0
+
+nox.needs_version = ">=2025.5.1"
+nox.options.sessions = ["lint", "test"]
+nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "uv|virtualenv"
+
+
+def _toc_build(session: nox.Session, *command: str) -> None:
+    session.run(
+        sys.executable,
+        "-m",
+        "toc_build",
+        *command,
+        *session.posargs,
+        external=True,
+        interrupt_timeout=GRACE_SECONDS,
+        terminate_timeout=GRACE_SECONDS,
+    )
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff on the code; deploy.yml, conda.yml, samples and lock read for mistakes."""
+    session.install(RUFF)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run(sys.executable, "-m", "toc_build", "validate", external=True)
+
+
+@nox.session(venv_backend="none")
+def test(session: nox.Session) -> None:
+    """tests/ in the scoring environment, then the contract over HTTP. Behind `--`: pytest's options."""
+    _toc_build(session, "test")
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """requirements.lock from conda.yml: exact versions with hashes. `-- --upgrade`: the newest."""
+    _toc_build(session, "lock")
+
+
+@nox.session(venv_backend="none")
+def serve(session: nox.Session) -> None:
+    """The scorer in the foreground; saving a file puts the new code in place."""
+    _toc_build(session, "serve")
+
+
+@nox.session(venv_backend="none")
+def deploy_local(session: nox.Session) -> None:
+    """The scorer as a background service on this machine; again: the new version in place of the old."""
+    _toc_build(session, "deploy", "--target", "local")
+
+
+@nox.session(venv_backend="none")
+def score(session: nox.Session) -> None:
+    """Post images and print the detections: -- samples/*.png --draw drawn/."""
+    _toc_build(session, "score")
+
+
+@nox.session(venv_backend="none")
+def status(session: nox.Session) -> None:
+    """What runs, where, from which digest."""
+    _toc_build(session, "status")
+
+
+@nox.session(venv_backend="none")
+def logs(session: nox.Session) -> None:
+    """What the scorer wrote. `-- --follow`: and goes on to write."""
+    _toc_build(session, "logs")
+
+
+@nox.session(venv_backend="none")
+def delete(session: nox.Session) -> None:
+    """Stop the service and remove what it left."""
+    _toc_build(session, "delete")
+
+
+@nox.session(venv_backend="none")
+def env(session: nox.Session) -> None:
+    """The scoring environments in the cache: -- list, -- path, -- prune."""
+    _toc_build(session, "env")
