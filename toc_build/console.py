@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
-    from rich.status import Status
+    from rich.progress import Progress
 
     from toc_build.errors import UserError
 
 Update = Callable[[str], None]
+
+_LINE_WIDTH = 50  # of what a step does now, so that its name and time always have room
 
 
 class Console:
@@ -120,31 +122,35 @@ class _LiveLine:
 
     def __init__(self, rich: RichConsole, name: str) -> None:
         self._rich, self._name = rich, name
-        self._status: Status | None = None
+        self._progress: Progress | None = None
         self._begun = False
 
     def start(self) -> None:
         self._begun = True
         if self._rich.is_terminal:
-            self._status = self._rich.status(_escape(self._name))
-            self._status.start()
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            self._progress = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}", markup=False),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[line]}", style="dim", markup=False),
+                console=self._rich,
+                transient=True,
+            )
+            self._progress.add_task(self._name, total=None, line="")
+            self._progress.start()
 
     def update(self, line: str) -> None:
         if not self._begun:
             self.start()
-        if self._status is not None:
-            self._status.update(f"{_escape(self._name)} [dim]{_escape(line)}[/dim]")
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], line=line[:_LINE_WIDTH])
 
     def finish(self, mark: str, style: str, seconds: float) -> None:
-        if self._status is not None:
-            self._status.stop()
+        if self._progress is not None:
+            self._progress.stop()
         if self._begun:
             self._rich.print(mark, style=style, end=" ")
             self._rich.print(self._name, markup=False, end="")
             self._rich.print(f"  {seconds:.1f} s", style="dim", markup=False)
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

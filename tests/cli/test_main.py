@@ -88,7 +88,7 @@ def test_a_bug_shows_its_traceback_and_ends_with_70(
 ) -> None:
     import toc_build.repository
 
-    def broken(_folder: Path) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug of ours")
 
     monkeypatch.setattr(toc_build.repository, "load", broken)
@@ -103,7 +103,7 @@ def test_ctrl_c_ends_with_130(
 ) -> None:
     import toc_build.repository
 
-    def interrupted(_folder: Path) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(toc_build.repository, "load", interrupted)

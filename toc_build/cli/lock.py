@@ -25,13 +25,13 @@ def lock(
     from toc_build.repository import load
 
     console = Console()
-    loaded = load(repository)
+    loaded = load(repository, check_folder=False)  # missing weights need not stop a lock
     if check:
         check_lock(loaded)
         console.say(f"{loaded.lock_path.name} fits {loaded.conda_path.name}")
         return
-    with console.step("lock"):
-        path = make_lock(loaded, upgrade=upgrade)
+    with console.step("lock") as update:
+        path = make_lock(loaded, upgrade=upgrade, progress=update)
     console.say(str(path))
 
 

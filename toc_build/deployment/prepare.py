@@ -58,8 +58,8 @@ def prepare(
         UserError: whatever stands in the way.
     """
     if not repository.lock_path.exists():
-        with console.step("lock (there is no requirements.lock yet)"):
-            lock(repository)
+        with console.step("lock (there is no requirements.lock yet)") as update:
+            lock(repository, progress=update)
     check_lock(repository)
     environment = scoring_environment(repository, console)
     return Prepared(repository, environment, assemble(repository, hasher=hasher))
