@@ -103,7 +103,7 @@ def test_the_picture_is_the_smallest_sample_with_expectations(tmp_path, samples)
 
 def test_a_large_sample_is_shrunk(tmp_path):
     picture = choose_picture([sample(tmp_path, "large", cv2.resize(BGR, (1600, 1000)))])
-    assert (picture.width, picture.height) == (640, 400)
+    assert (picture.width, picture.height) == (images.LONGEST_SIDE, images.LONGEST_SIDE * 1000 // 1600)
 
 
 def test_without_a_usable_sample_a_picture_is_generated(tmp_path):

@@ -18,18 +18,29 @@ def lock(
         bool, typer.Option("--check", help="Only say whether the lock fits conda.yml; offline.")
     ] = False,
 ) -> None:
-    """Make requirements.lock: exact versions with hashes of what conda.yml asks for."""
+    """Make requirements.lock: exact versions with hashes of what conda.yml asks for.
+
+    A lock that fits is left as it is; versions that it names are kept where they still fit.
+    """
     from toc_build.console import Console
     from toc_build.environment import check_lock
     from toc_build.environment import lock as make_lock
+    from toc_build.errors import EnvironmentBuildError
     from toc_build.repository import load
 
     console = Console()
     loaded = load(repository, check_folder=False)  # missing weights need not stop a lock
-    if check:
-        check_lock(loaded)
-        console.say(f"{loaded.lock_path.name} fits {loaded.conda_path.name}")
-        return
+    if not upgrade:
+        try:
+            check_lock(loaded)
+        except EnvironmentBuildError:
+            if check:
+                raise
+        else:
+            console.say(
+                f"{loaded.lock_path.name} fits {loaded.conda_path.name}; --upgrade takes newer versions"
+            )
+            return
     with console.step("lock") as update:
         path = make_lock(loaded, upgrade=upgrade, progress=update)
     console.say(str(path))

@@ -19,7 +19,7 @@ from toc_build.contract.samples import Sample
 from toc_build.runtime import UnreadableImage, open_image
 
 # No side of the picture is longer: a dozen of them are scored, and a sample is posted as it is anyway.
-LONGEST_SIDE = 640
+LONGEST_SIDE = 512
 
 #: A complete GIF of one pixel: an image, but of no format that a scorer reads.
 GIF = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")

@@ -6,6 +6,7 @@ longer of the two. A bundle that passes everything gets a test record; one that 
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import tempfile
@@ -13,12 +14,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from toc_build.bundle.assembly import describe
 from toc_build.bundle.sources import scoring_settings
 from toc_build.console import Console
-from toc_build.contract import ContractReport, run_contract
 from toc_build.deployment.prepare import Prepared, read_samples
 from toc_build.deployment.progress import draw
 from toc_build.deployment.records import TestRecord, delete_test_record, write_test_record
@@ -27,6 +27,9 @@ from toc_build.environment import ensure_test_tools
 from toc_build.errors import UserError
 from toc_build.repository import Repository
 from toc_build.targets.registry import local_target
+
+if TYPE_CHECKING:
+    from toc_build.contract import ContractReport
 
 # pytest lies behind the scoring environment's own packages, which therefore stay exactly those of the lock.
 _RUN_PYTEST = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
@@ -84,8 +87,10 @@ def check(
     tools = _test_tools(prepared, console) if run_tests else None
     report: ContractReport | None = None
     status: int | None = None
-    with ThreadPoolExecutor(1) as background:
+    with ThreadPoolExecutor(2) as background:
         contract = background.submit(_contract_of_bundle, prepared) if run_contract_cases else None
+        # OpenCV and the HTTP client load while the server does.
+        background.submit(importlib.import_module, "toc_build.contract.probe")
         try:
             if tools is not None:
                 status = _pytest(prepared, tools, pytest_arguments, tests_output)
@@ -172,6 +177,8 @@ def _contract_of_bundle(prepared: Prepared) -> ContractReport:
 def _contract(
     repository: Repository, uri: str, *, scratch: Path | None = None, headers: Mapping[str, str] | None = None
 ) -> ContractReport:
+    from toc_build.contract import run_contract
+
     config = repository.config
     settings = scoring_settings(repository)
     return run_contract(
