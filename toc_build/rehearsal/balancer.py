@@ -33,7 +33,16 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MAX_BODY = 100 << 20  # the ingress of a cluster takes no larger one
 QUEUE_TICK_SECONDS = 0.005
-_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"te", b"trailer", b"host", b"content-length"}
+_HOP = {
+    b"connection",
+    b"keep-alive",
+    b"transfer-encoding",
+    b"upgrade",
+    b"te",
+    b"trailer",
+    b"host",
+    b"content-length",
+}
 # A replica does not see the key that let the request in.
 _OURS = {*_HOP, b"authorization"}
 
@@ -185,7 +194,9 @@ class Balancer:
             return
         scheme, _, shown = authorization.partition(" ")
         if scheme.lower() != "bearer" or not shown:
-            raise Refusal("Unauthorized", "The Authorization header is missing: send `Bearer <key or token>`.", 401)
+            raise Refusal(
+                "Unauthorized", "The Authorization header is missing: send `Bearer <key or token>`.", 401
+            )
         if service.auth == "key":
             keys = (service.primary_key, service.secondary_key)
             if not any(hmac.compare_digest(shown.encode(), key.encode()) for key in keys):
@@ -220,7 +231,9 @@ class Balancer:
                 raise Refusal("ServiceUnavailable", "The service is going away.", 503)
             if time.monotonic() > deadline:
                 raise Refusal(
-                    "ServiceUnavailable", "Every replica is busy, and the time to wait for one has run out.", 503
+                    "ServiceUnavailable",
+                    "Every replica is busy, and the time to wait for one has run out.",
+                    503,
                 )
             await asyncio.sleep(QUEUE_TICK_SECONDS)
         return replica
@@ -247,7 +260,9 @@ class Balancer:
                 timeout=httpx.Timeout(seconds, connect=10.0),
             )
         except httpx.TimeoutException:
-            raise Refusal("GatewayTimeout", f"The scoring script took longer than {seconds} s.", 504) from None
+            raise Refusal(
+                "GatewayTimeout", f"The scoring script took longer than {seconds} s.", 504
+            ) from None
         except httpx.HTTPError as error:
             raise Refusal("BadGateway", f"The replica went away: {type(error).__name__}.", 502) from None
         content = answer.content
@@ -280,7 +295,10 @@ async def _read(receive: Receive) -> bytes:
 
 async def _reply(send: Send, status: int, message: str) -> None:
     content = message.encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(content)).encode())]
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(content)).encode()),
+    ]
     with contextlib.suppress(RuntimeError):  # the client went away
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})

@@ -82,7 +82,7 @@ class Deployments:
             for name in versions:
                 self._bring_up(service.name, name, operation, given_up)
 
-        self._cloud.operations.in_background(operation, work, self._failed)
+        self._in_background(operation, work, service.kind)
 
     def delete(self, service: Service, operation: Operation) -> None:
         """Ends a service and all its versions; returns at once."""
@@ -94,7 +94,7 @@ class Deployments:
             self._cloud.services.delete(service.name)
             self.drop(service.name, list(service.versions))
 
-        self._cloud.operations.in_background(operation, work, self._failed)
+        self._in_background(operation, work, service.kind)
 
     def drop(self, service: str, versions: list[str]) -> None:
         """Stops versions once they have finished what they are at."""
@@ -144,6 +144,9 @@ class Deployments:
             thread.join()
         shutil.rmtree(self._runs, ignore_errors=True)
 
+    def _in_background(self, operation: Operation, work: Callable[[], None], kind: str) -> None:
+        self._cloud.operations.in_background(operation, work, lambda error: self._failed(error, kind))
+
     def _replace_work(self, service: str) -> threading.Event:
         with self._lock:
             if before := self._wanted.get(service):
@@ -153,7 +156,8 @@ class Deployments:
 
     def _bring_up(self, service: str, version: str, operation: Operation, given_up: threading.Event) -> None:
         key = (service, version)
-        scorer = self._cloud.services.get(service).versions[version].scorer
+        found = self._cloud.services.get(service)
+        scorer, kind = found.versions[version].scorer, found.kind
         try:
             program = self._build(service, scorer, operation, given_up)
             group = self._start(key, program, scorer, operation, given_up)
@@ -161,13 +165,15 @@ class Deployments:
             raise
         except (BuildFailed, StartFailed, Refusal) as error:
             if not given_up.is_set():
-                self._record_failure(key, error)
+                self._record_failure(key, error, kind)
             raise
         self._swap(key, group)
         self._record(key, "Healthy", None)
         self._cloud.operations.tell(operation.id, f"Deployment of {version} is healthy.")
 
-    def _build(self, service: str, scorer: Scorer, operation: Operation, given_up: threading.Event) -> Program:
+    def _build(
+        self, service: str, scorer: Scorer, operation: Operation, given_up: threading.Event
+    ) -> Program:
         operations, cloud = self._cloud.operations, self._cloud
         operations.enter(operation.id, "BuildEnvironment")
         operations.tell(operation.id, "Building the environment.")
@@ -203,7 +209,7 @@ class Deployments:
             raise Refusal("QuotaExceeded", "The registry's quota of build minutes is used up.", 409)
         else:
             log("A fault was asked for: this build fails.")
-            log("ERROR: failed to build: process \"/bin/sh -c conda env create\" returned exit code 1")
+            log('ERROR: failed to build: process "/bin/sh -c conda env create" returned exit code 1')
             raise BuildFailed("the image build failed")
 
     def _start(
@@ -226,7 +232,9 @@ class Deployments:
             group = Group(program, program.root.parent / f"try-{number}", lambda: self._on_crash(key))
             with self._lock:
                 self._logs[key] = group
-            stop_when_given_up = threading.Thread(target=self._watch_given_up, args=(given_up, group), daemon=True)
+            stop_when_given_up = threading.Thread(
+                target=self._watch_given_up, args=(given_up, group), daemon=True
+            )
             stop_when_given_up.start()
             try:
                 group.start(scorer.replicas)
@@ -253,7 +261,8 @@ class Deployments:
         )
         script = folder / "score.py"
         script.write_text(
-            f"import time\n\n\ndef init():\n    {what}\n\n\ndef run(data):\n    return data\n", encoding="utf-8"
+            f"import time\n\n\ndef init():\n    {what}\n\n\ndef run(data):\n    return data\n",
+            encoding="utf-8",
         )
         if fault.kind != "raise":
             time.sleep(fault.value)
@@ -307,13 +316,17 @@ class Deployments:
                 version.serving = None
             self._cloud.services.save(service)
 
-    def _record_failure(self, key: Key, error: Exception) -> None:
-        self._record(key, "Failed", self._failed(error))
+    def _record_failure(self, key: Key, error: Exception, kind: str) -> None:
+        self._record(key, "Failed", self._failed(error, kind))
 
-    def _failed(self, error: Exception) -> dict[str, Any]:
+    def _failed(self, error: Exception, kind: str) -> dict[str, Any]:
         """What an operation says about its failure, in the words that Azure has for it."""
         if isinstance(error, GivenUp):
-            return {"code": "Cancelled", "statusCode": 409, "message": "The deployment was replaced or deleted."}
+            return {
+                "code": "Cancelled",
+                "statusCode": 409,
+                "message": "The deployment was replaced or deleted.",
+            }
         if isinstance(error, BuildFailed):
             return {
                 "code": "EnvironmentBuildFailed",
@@ -321,23 +334,26 @@ class Deployments:
                 "message": f"Failed building the Environment: {error}. Its log says more.",
             }
         if isinstance(error, StartFailed):
-            return _crashed(error)
+            return _crashed(error, kind)
         if isinstance(error, Refusal):
             return {"code": error.code, "statusCode": error.status, "message": error.message}
-        return {"code": "InternalServerError", "statusCode": 500, "message": f"{type(error).__name__}: {error}"}
+        return {
+            "code": "InternalServerError",
+            "statusCode": 500,
+            "message": f"{type(error).__name__}: {error}",
+        }
 
 
-def _crashed(error: StartFailed) -> dict[str, Any]:
+def _crashed(error: StartFailed, kind: str) -> dict[str, Any]:
     message = (
-        "Your container application crashed. This may be caused by errors in your scoring file's init() function. "
-        "You can call print(service.get_logs()) to see the container's log."
+        "Your container application crashed. This may be caused by errors in your scoring file's init() "
+        "function. You can call print(service.get_logs()) to see the container's log."
         if error.exit_status is not None
         else f"Your container did not become ready: {error.message}."
     )
     return {
-        "code": "DeploymentFailed",
+        "code": "AciDeploymentFailed" if kind == ACI else "KubernetesDeploymentFailed",
         "statusCode": 400,
-        "message": f"Deployment failed: {message}",
+        "message": f"{'Aci' if kind == ACI else 'Kubernetes'} Deployment failed: {message}",
         "details": [{"code": "CrashLoopBackOff", "message": f"{message} {error.message}."}],
     }
-

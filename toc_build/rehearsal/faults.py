@@ -54,7 +54,9 @@ DEPLOYMENT_KINDS = {
     "deploy": ("never", "quota"),
 }
 EXTRA_KINDS = {"upload.blob": ("half",), "services.create": ("quota",), "computes.create": ("quota",)}
-_TEXT = re.compile(r"(?P<step>[a-z.]+):(?P<kind>\w+?)(?:=(?P<value>\d+(?:\.\d+)?))?(?:x(?P<times>\d+))?(?:@(?P<at>\d+))?")
+_TEXT = re.compile(
+    r"(?P<step>[a-z.]+):(?P<kind>\w+?)(?:=(?P<value>\d+(?:\.\d+)?))?(?:x(?P<times>\d+))?(?:@(?P<at>\d+))?"
+)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,10 @@ class Running:
             context = ssl.create_default_context(cafile=str(self.bundle))
             with httpx.Client(verify=context, trust_env=False, timeout=30.0) as client:
                 answer = client.request(
-                    method, f"{self.base}{PATH}/{path}", json=body, headers={KEY_HEADER: self.values["control"]}
+                    method,
+                    f"{self.base}{PATH}/{path}",
+                    json=body,
+                    headers={KEY_HEADER: self.values["control"]},
                 )
         except (httpx.HTTPError, OSError) as error:
             raise TargetError(
@@ -70,7 +73,8 @@ class Running:
             ) from None
         if answer.status_code >= 400:
             raise TargetError(
-                f"the rehearsal refused: {answer.json().get('message', answer.text)}", code="TOC-REHEARSAL-005"
+                f"the rehearsal refused: {answer.json().get('message', answer.text)}",
+                code="TOC-REHEARSAL-005",
             )
         return answer.json()
 
@@ -88,7 +92,11 @@ def require_packages() -> None:
     """
     from importlib.util import find_spec
 
-    missing = [name for name in ("azureml.core", "jwt", "starlette", "trustme", "uvicorn") if not _found(find_spec, name)]
+    missing = [
+        name
+        for name in ("azureml.core", "jwt", "starlette", "trustme", "uvicorn")
+        if not _found(find_spec, name)
+    ]
     if missing:
         raise TargetError(
             f"a rehearsal needs packages that are not installed: {', '.join(missing)}.",
@@ -115,10 +123,14 @@ def find(folder: Path) -> Running | None:
 
 
 def _running(folder: Path, values: dict[str, str]) -> Running:
-    return Running(folder, int(values["pid"]), values["base"], values["proxy"], Path(values["bundle"]), values)
+    return Running(
+        folder, int(values["pid"]), values["base"], values["proxy"], Path(values["bundle"]), values
+    )
 
 
-def start(folder: Path, faults: Sequence[str] = (), *, detached: bool) -> tuple[Running, subprocess.Popen[bytes]]:
+def start(
+    folder: Path, faults: Sequence[str] = (), *, detached: bool
+) -> tuple[Running, subprocess.Popen[bytes]]:
     """Starts a server on a state folder and waits until it answers.
 
     Args:

@@ -96,9 +96,13 @@ class FilteringProxy:
         address = urlsplit(f"//{target}" if method == "CONNECT" else target)
         host, port = address.hostname or "", address.port or (443 if method == "CONNECT" else 80)
         if is_azure(host):
-            self._log.write(step="proxy", method=method, path=f"{host}:{port}", status=403, note="refused: Azure")
+            self._log.write(
+                step="proxy", method=method, path=f"{host}:{port}", status=403, note="refused: Azure"
+            )
             message = b"refused by toc-build rehearse: this is the real cloud\n"
-            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(message))
+            writer.write(
+                b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(message)
+            )
             writer.write(message)
             await writer.drain()
             return
@@ -115,7 +119,9 @@ class FilteringProxy:
         else:
             path = f"{address.path or '/'}{'?' + address.query if address.query else ''}"
             kept = b"\r\n".join(
-                item for item in rest.split(b"\r\n") if not item.lower().startswith((b"proxy-", b"connection:"))
+                item
+                for item in rest.split(b"\r\n")
+                if not item.lower().startswith((b"proxy-", b"connection:"))
             )
             first = f"{method} {path} {version}\r\nConnection: close\r\n".encode("latin-1")
             out_writer.write(first + kept)
@@ -124,7 +130,9 @@ class FilteringProxy:
         finally:
             out_writer.close()
 
-    async def _connect(self, _method: str, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(
+        self, _method: str, host: str, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._upstream is not None:
             return await asyncio.open_connection(self._upstream.hostname, self._upstream.port or 80)
         return await asyncio.open_connection(host, port)

@@ -125,7 +125,7 @@ class Server:
         self._tasks.add(task)
 
     def _open_address(self, service: Service) -> None:
-        """Sees to it that the service's address is listened on, and writes the port into it or its cluster."""
+        """Sees to it that the service's address is listened on; the port goes into it or its cluster."""
         with self._opening:
             if service.kind == ACI:
                 name, tls = f"group {service.name} {'https' if service.tls else 'http'}", service.tls
@@ -143,7 +143,9 @@ class Server:
             service.tls = ssl in {"Enabled", "Auto"}
             name = f"cluster {cluster.name}"
             if name not in self._servers:
-                cluster.port = self._open(name, self._balancer.for_cluster(cluster.name), cluster.port, tls=service.tls)
+                cluster.port = self._open(
+                    name, self._balancer.for_cluster(cluster.name), cluster.port, tls=service.tls
+                )
                 self._cloud.computes.save(cluster)
 
     def _open(self, name: str, application: Any, wanted: int | None, *, tls: bool) -> int:

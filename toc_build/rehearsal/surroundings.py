@@ -80,7 +80,9 @@ def forget(home: Path, running: Running) -> None:
     path = home / DISCOVERY
     with contextlib.suppress(OSError, ValueError):
         kept = json.loads(path.read_text(encoding="utf-8"))
-        ours = [key for key in kept if running.base in key or running.values["workspace"] in key.split("|")[0]]
+        ours = [
+            key for key in kept if running.base in key or running.values["workspace"] in key.split("|")[0]
+        ]
         ours = [key for key in ours if running.values["subscription"] in key]
         for key in ours:
             del kept[key]

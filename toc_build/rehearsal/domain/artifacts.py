@@ -1,4 +1,4 @@
-"""Artifacts: what a workspace calls the blobs that were uploaded for it. `origin/container/path` names one."""
+"""Artifacts: the blobs that were uploaded for a workspace. `origin/container/path` names one."""
 
 from __future__ import annotations
 

@@ -45,14 +45,16 @@ class Environments:
             else self._store.get(self._scope, "environment", f"{name}:{version:0>9}")
         )
         if found is None:
-            raise Refusal("EnvironmentNotFound", f"There is no environment {name} {version or ''}".rstrip(), 404)
+            raise Refusal(
+                "EnvironmentNotFound", f"There is no environment {name} {version or ''}".rstrip(), 404
+            )
         return found
 
     def list(self) -> list[Document]:
         """The newest version of every environment."""
-        newest = {item["name"]: item for item in self._store.list(self._scope, "environment")}
+        newest = {item["name"]: item for item in self._store.all(self._scope, "environment")}
         return [newest[name] for name in sorted(newest)]
 
     def _newest(self, name: str) -> Document | None:
-        versions = [item for item in self._store.list(self._scope, "environment") if item["name"] == name]
+        versions = [item for item in self._store.all(self._scope, "environment") if item["name"] == name]
         return versions[-1] if versions else None

@@ -1,4 +1,4 @@
-"""One replica as a process: azmlinfsrv in the scoring environment, on loopback, with a container's clean shell.
+"""One replica as a process: azmlinfsrv in the scoring environment, on loopback, with a clean shell.
 
 `Group` owns it. The local target's launcher is run, so that nothing listens beyond 127.0.0.1 and the replica
 ends with this server however that ends.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +26,9 @@ from toc_build.targets.local.ports import listen
 TICK_SECONDS = 0.05
 STARTUP_SECONDS = 300.0  # Azure's initial delay of the liveness probe is 310 s
 _KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
+# What gunicorn says when a worker ended before it was ready. Newer ones start another one then, for ever,
+# where older ones ended, and the container with them.
+_WORKER_FAILED = re.compile(r"Worker \(pid:\d+\) (?:exited with code (\d+)|was sent (SIG(?!TERM|QUIT|INT)\w+))")
 _PROBE = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
 
@@ -65,6 +69,8 @@ class Replica:
         self._program, self._folder, self._write = program, folder, write
         self._lock = threading.Lock()
         self._stopped = False
+        self._ready = False
+        self._worker_failed: str | None = None
         (folder / "tmp").mkdir(parents=True)
         with contextlib.ExitStack() as ours:
             listener = ours.enter_context(listen(0))
@@ -120,7 +126,10 @@ class Replica:
                 self._pump.join(2)
                 status = self._process.returncode
                 raise StartFailed(f"the container ended with exit code {status}", status)
+            if self._worker_failed is not None:
+                raise StartFailed(f"the container ended: {self._worker_failed}", 3)
             if self._answers():
+                self._ready = True
                 return
             if time.monotonic() > deadline:
                 raise StartFailed(f"the container was not ready after {self._program.startup_seconds:g} s")
@@ -174,4 +183,9 @@ class Replica:
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         with self._process.stdout as output:
             for raw in output:
-                self._write(raw.decode("utf-8", "replace").rstrip("\r\n"))
+                line = raw.decode("utf-8", "replace").rstrip("\r\n")
+                self._write(line)
+                failed = None if self._ready else _WORKER_FAILED.search(line)
+                if failed and failed[1] != "0":
+                    ending = f"exit code {failed[1]}" if failed[1] else failed[2]
+                    self._worker_failed = f"a worker ended with {ending}"

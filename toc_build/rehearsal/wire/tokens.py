@@ -63,7 +63,12 @@ class Tokens:
                 "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.", 401
             )
         try:
-            options: Any = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+            options: Any = {
+                "verify_aud": False,
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+            }
             claims: dict[str, Any] = jwt.decode(
                 token, self._identity.token_secret, algorithms=[_ALGORITHM], options=options
             )

@@ -6,7 +6,15 @@ What it asks for was measured with azureml-core 1.61; the shapes of answers are 
 from __future__ import annotations
 
 from toc_build.rehearsal.wire.http import Endpoint
-from toc_build.rehearsal.wire.v1 import artifacts, computes, environments, models, operations, services, signin
+from toc_build.rehearsal.wire.v1 import (
+    artifacts,
+    computes,
+    environments,
+    models,
+    operations,
+    services,
+    signin,
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *signin.ENDPOINTS,

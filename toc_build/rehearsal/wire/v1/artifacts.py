@@ -122,7 +122,11 @@ async def _put_blob(ask: Ask) -> Response:
             blobs.put(path, part)
     finally:
         part.unlink(missing_ok=True)
-    headers = {"Content-MD5": _base64(digest.digest()), **_stamps(ask, path), "x-ms-request-server-encrypted": "true"}
+    headers = {
+        "Content-MD5": _base64(digest.digest()),
+        **_stamps(ask, path),
+        "x-ms-request-server-encrypted": "true",
+    }
     return Response(status_code=201, headers=headers)
 
 
@@ -141,7 +145,9 @@ def _get_blob(ask: Ask) -> Response:
     size = file.stat().st_size
     headers = {"Accept-Ranges": "bytes", "x-ms-blob-type": "BlockBlob", **_stamps(ask, path)}
     if ask.request.method == "HEAD":
-        return Response(headers={**headers, "Content-Length": str(size)}, media_type="application/octet-stream")
+        return Response(
+            headers={**headers, "Content-Length": str(size)}, media_type="application/octet-stream"
+        )
     asked = ask.headers.get("x-ms-range") or ask.headers.get("range", "")
     found = re.fullmatch(r"bytes=(\d+)-(\d*)", asked)
     if not found:
@@ -184,7 +190,13 @@ ENDPOINTS = (
     Endpoint("GET", f"{_ARTIFACTS}/contentinfo/{_PATH}", "models.get", _one),
     Endpoint("GET", f"{_ARTIFACTS}/content/{_PATH}", "models.get", _content),
     Endpoint(
-        "PUT", f"{_STORE}/{{path:path}}", "upload.blob", _put_blob, open=True, streams=True, own_faults=("half",)
+        "PUT",
+        f"{_STORE}/{{path:path}}",
+        "upload.blob",
+        _put_blob,
+        open=True,
+        streams=True,
+        own_faults=("half",),
     ),
     Endpoint("GET", f"{_STORE}/{{path:path}}", "models.get", _get_blob, open=True),
     Endpoint("HEAD", f"{_STORE}/{{path:path}}", "upload.blob", _get_blob, open=True),

@@ -12,6 +12,7 @@ from toc_build.rehearsal.domain.computes import DEFAULT_NODES, DEFAULT_VM_SIZE
 from toc_build.rehearsal.domain.records import Cluster
 from toc_build.rehearsal.domain.refusals import Refusal
 from toc_build.rehearsal.wire.http import Ask, Endpoint, words
+from toc_build.rehearsal.wire.v1.operations import until_done
 from toc_build.rehearsal.wire.v1.signin import WORKSPACE
 
 _PURPOSES = {"FastProd": True, "DenseProd": True, "DevTest": False}
@@ -73,10 +74,14 @@ def _create(ask: Ask) -> Response:
     details = properties.get("properties") or {}
     kind = str(properties.get("computeType") or "")
     if kind != "AKS":
-        raise Refusal("ComputeTypeNotRehearsed", f"The rehearsal makes AKS clusters only, not {kind or 'that'}.")
+        raise Refusal(
+            "ComputeTypeNotRehearsed", f"The rehearsal makes AKS clusters only, not {kind or 'that'}."
+        )
     purpose = str(details.get("clusterPurpose") or "FastProd")
     if purpose not in _PURPOSES:
-        raise Refusal("InvalidClusterPurpose", f"There is no purpose {purpose!r}: {', '.join(_PURPOSES)} are.")
+        raise Refusal(
+            "InvalidClusterPurpose", f"There is no purpose {purpose!r}: {', '.join(_PURPOSES)} are."
+        )
     name, resource = ask.path["name"], str(properties.get("resourceId") or "")
     existing = next((item for item in ask.cloud.computes.list() if item.name.lower() == name.lower()), None)
     before = existing or Cluster(name, kind, "", "", vm_size=DEFAULT_VM_SIZE, nodes=DEFAULT_NODES)
@@ -112,7 +117,9 @@ def _delete(ask: Ask) -> Response:
     users = [service.name for service in ask.cloud.services.list() if service.cluster == cluster.name]
     if users:
         raise Refusal(
-            "ComputeInUse", f"The cluster {cluster.name} runs services: {', '.join(users)}. Delete these first.", 409
+            "ComputeInUse",
+            f"The cluster {cluster.name} runs services: {', '.join(users)}. Delete these first.",
+            409,
         )
     ask.cloud.computes.delete(cluster.name)
     operation = ask.cloud.operations.create("Compute", f"computes/{cluster.name}")
@@ -130,8 +137,8 @@ def _keys(ask: Ask) -> Any:
     }
 
 
-def _operation(ask: Ask) -> Any:
-    operation = ask.cloud.operations.get(ask.path["operation"])
+async def _operation(ask: Ask) -> Any:
+    operation = await until_done(ask)
     status = {"Running": "InProgress", "NotStarted": "InProgress", "Cancelled": "Canceled"}
     return {"status": status.get(operation.state, operation.state), "error": operation.error}
 
@@ -148,7 +155,6 @@ def _resource(ask: Ask, name: str) -> str:
         f"/subscriptions/{identity.subscription}/resourceGroups/{identity.resource_group}"
         f"/providers/Microsoft.ContainerService/managedClusters/{name}"
     )
-
 
 
 _ARM = f"{WORKSPACE}/computes"

@@ -18,7 +18,8 @@ def camel(value: Any) -> Any:
     if isinstance(value, dict):
         kept = {"environmentVariables", "condaDependencies"}  # what lies below is the user's own
         return {
-            (name := key[:1].lower() + key[1:]): item if name in kept else camel(item) for key, item in value.items()
+            (name := key[:1].lower() + key[1:]): item if name in kept else camel(item)
+            for key, item in value.items()
         }
     return [camel(item) for item in value] if isinstance(value, list) else value
 

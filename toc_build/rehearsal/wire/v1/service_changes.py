@@ -42,7 +42,7 @@ def changed(ask: Ask, name: str, patch: Any) -> Change:
     whole = {**before, "versions": _versions_document(service)}
     after = apply_patch(whole, patch)
     versions = after.pop("versions", {})
-    # Properties can be added and never changed, says the description of Webservice.properties.
+    # "Properties are immutable", says the specification; the SDK's own description: they can be added.
     after["properties"] = {
         **words(after.get("properties"), "properties"),
         **words(before.get("properties"), "properties"),
@@ -84,7 +84,9 @@ def _change_versions(ask: Ask, change: Change, versions: dict[str, Any]) -> None
     service = change.service
     for name in [name for name in service.versions if name not in versions]:
         if service.versions[name].default and len(service.versions) > 1:
-            raise Refusal("DefaultVersionInUse", f"The version {name} is the default: make another one the default.")
+            raise Refusal(
+                "DefaultVersionInUse", f"The version {name} is the default: make another one the default."
+            )
         del service.versions[name]
         change.removed.append(name)
     for name, document in versions.items():

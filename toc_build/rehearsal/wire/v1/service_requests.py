@@ -54,7 +54,9 @@ def read_service(ask: Ask, body: Any, *, checked: bool = True) -> Service:
     services = ask.cloud.services
     name, kind = text(body.get("name"), "name"), str(body.get("computeType") or "").upper()
     if kind not in KINDS:
-        raise Refusal("InvalidComputeType", f"Services of type {kind!r} are not rehearsed: {', '.join(KINDS)} are.")
+        raise Refusal(
+            "InvalidComputeType", f"Services of type {kind!r} are not rehearsed: {', '.join(KINDS)} are."
+        )
     if checked:
         services.check_name(name)
     names.check_service(name)
@@ -64,7 +66,9 @@ def read_service(ask: Ask, body: Any, *, checked: bool = True) -> Service:
         names.check_namespace(str(namespace))
     keys = body.get("keys") or {}
     auth = auth_of(body, default="none" if kind == ACI else "key")
-    service = services.new(name, kind, auth, primary=keys.get("primaryKey"), secondary=keys.get("secondaryKey"))
+    service = services.new(
+        name, kind, auth, primary=keys.get("primaryKey"), secondary=keys.get("secondaryKey")
+    )
     service.document = _kept(body)
     service.tls = bool(body.get("sslEnabled"))
     if kind != ENDPOINT:
@@ -165,7 +169,9 @@ def scorer_of(ask: Ask, service: Service, document: dict[str, Any]) -> Scorer:
     """
     request = document.get("environmentImageRequest")
     if not isinstance(request, dict):
-        raise Refusal("ValidationError", "The environmentImageRequest field is required: images are not rehearsed.")
+        raise Refusal(
+            "ValidationError", "The environmentImageRequest field is required: images are not rehearsed."
+        )
     environment = definition_of(ask, request.get("environment"))
     code = []
     for asset in request.get("assets") or []:

@@ -102,7 +102,9 @@ def _list(ask: Ask) -> Any:
 def _update(ask: Ask) -> Response:
     name = ask.path["name"]
     if ask.services.deployments.busy(name):
-        raise Refusal("ServiceInTransition", f"Service {name} is being changed: wait for that, or delete it.", 409)
+        raise Refusal(
+            "ServiceInTransition", f"Service {name} is being changed: wait for that, or delete it.", 409
+        )
     change = changed(ask, name, ask.body)
     if change.restarted:
         ask.services.deployments.drop(name, change.removed)

@@ -102,8 +102,8 @@ def _token(ask: Ask) -> Any:
     if form.get("client_id") != identity.client or form.get("client_secret") != identity.client_secret:
         raise Refusal(
             "invalid_client",
-            "AADSTS7000215: Invalid client secret or unknown client: the rehearsal knows one service principal, "
-            "the one in AZUREML_SERVICE_PRINCIPAL_ID.",
+            "AADSTS7000215: Invalid client secret or unknown client: the rehearsal knows one service "
+            "principal, the one in AZUREML_SERVICE_PRINCIPAL_ID.",
             401,
         )
     seconds = SHORT_SECONDS if ask.fault and ask.fault.kind == "expired" else VALID_SECONDS
@@ -167,7 +167,12 @@ def _discovery(ask: Ask) -> Any:
 ENDPOINTS = (
     Endpoint("GET", "/metadata/endpoints", "discovery", _metadata, open=True, arm=True),
     Endpoint(
-        "GET", "/adfs/{tenant}/.well-known/openid-configuration", "signin", _openid, open=True, own_faults=("expired",)
+        "GET",
+        "/adfs/{tenant}/.well-known/openid-configuration",
+        "signin",
+        _openid,
+        open=True,
+        own_faults=("expired",),
     ),
     Endpoint("POST", "/adfs/{tenant}/oauth2/token", "signin", _token, open=True, own_faults=("expired",)),
     Endpoint("GET", "/subscriptions", "workspace", _subscriptions, arm=True),
