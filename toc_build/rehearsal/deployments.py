@@ -25,7 +25,7 @@ from toc_build.rehearsal.scorers.group import Group
 from toc_build.rehearsal.scorers.layout import lay_out, model_dir
 from toc_build.rehearsal.scorers.replica import Program
 
-TRIES = 3  # how often a crashing container is started before it counts as failed; Azure says CrashLoopBackOff
+TRIES = 2  # how often a crashing container is started before it counts as failed; Azure says CrashLoopBackOff
 Key = tuple[str, str]
 
 

@@ -34,7 +34,7 @@ class Artifacts:
 
     def below(self, prefix: str) -> list[str]:
         """The artifacts that have content at or below a prefix, sorted."""
-        return [artifact_of(path) for path in self._blobs.below(blob_path(prefix))]
+        return [artifact_of(path) for path in self._blobs.below(blob_path(prefix.rstrip("/")))]
 
     def file(self, artifact: str) -> Path:
         """The file with an artifact's content.

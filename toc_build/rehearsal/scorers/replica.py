@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -24,11 +25,16 @@ from toc_build.targets.local import launcher
 from toc_build.targets.local.ports import listen
 
 TICK_SECONDS = 0.05
+WORKER_FAILED_SECONDS = 1.0  # how long the rest of the output may take
+WORKER_FAILED_STATUS = 3  # gunicorn's own exit status for it
 STARTUP_SECONDS = 300.0  # Azure's initial delay of the liveness probe is 310 s
 _KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
-# What gunicorn says when a worker ended before it was ready. Newer ones start another one then, for ever,
-# where older ones ended, and the container with them.
-_WORKER_FAILED = re.compile(r"Worker \(pid:\d+\) (?:exited with code (\d+)|was sent (SIG(?!TERM|QUIT|INT)\w+))")
+# What gunicorn says when a worker ended. Before the replica was ready that is the end of its container,
+# although some gunicorns start another worker then, for ever.
+_WORKER_FAILED = re.compile(
+    r"Worker exiting \(pid: \d+\)|Worker \(pid:\d+\) (?:exited with code [1-9]|was sent SIG(?!TERM|QUIT|INT))"
+)
+CONFIG = Path(__file__).with_name("gunicorn_config.py")
 _PROBE = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
 
@@ -70,7 +76,7 @@ class Replica:
         self._lock = threading.Lock()
         self._stopped = False
         self._ready = False
-        self._worker_failed: str | None = None
+        self._worker_failed = threading.Event()
         (folder / "tmp").mkdir(parents=True)
         with contextlib.ExitStack() as ours:
             listener = ours.enter_context(listen(0))
@@ -126,8 +132,10 @@ class Replica:
                 self._pump.join(2)
                 status = self._process.returncode
                 raise StartFailed(f"the container ended with exit code {status}", status)
-            if self._worker_failed is not None:
-                raise StartFailed(f"the container ended: {self._worker_failed}", 3)
+            if self._worker_failed.is_set():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(WORKER_FAILED_SECONDS)
+                raise StartFailed("the container ended: its worker did not start", WORKER_FAILED_STATUS)
             if self._answers():
                 self._ready = True
                 return
@@ -168,6 +176,8 @@ class Replica:
             "WORKER_COUNT": "1",
             "WORKER_TIMEOUT": "300",
             **program.variables,
+            "GUNICORN_CMD_ARGS": shlex.join(["--config", str(CONFIG)])
+            + f" {program.variables.get('GUNICORN_CMD_ARGS', '')}".rstrip(),
         }
 
     def _answers(self) -> bool:
@@ -185,7 +195,5 @@ class Replica:
             for raw in output:
                 line = raw.decode("utf-8", "replace").rstrip("\r\n")
                 self._write(line)
-                failed = None if self._ready else _WORKER_FAILED.search(line)
-                if failed and failed[1] != "0":
-                    ending = f"exit code {failed[1]}" if failed[1] else failed[2]
-                    self._worker_failed = f"a worker ended with {ending}"
+                if not self._ready and _WORKER_FAILED.search(line):
+                    self._worker_failed.set()
