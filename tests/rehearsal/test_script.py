@@ -20,6 +20,7 @@ SCRIPT = Path(__file__).parents[1] / "support" / "rehearsal_script.py"
 def section(running: Running, folder: Path, name: str) -> dict[str, Any]:
     """Runs a section of the script, and returns what it found."""
     environment = {**rehearsed(os.environ, running), "HOME": str(folder), "LARGE_MB": "100"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the SDK loads in 5 s without bytecode
     done = subprocess.run(
         [sys.executable, str(SCRIPT), name],
         cwd=folder,
