@@ -19,6 +19,7 @@ from azureml.core.model import InferenceConfig
 from azureml.core.webservice import AciWebservice, AksEndpoint, AksWebservice, Webservice
 from azureml.exceptions import ComputeTargetException, WebserviceException
 
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 SCORE = """
 import json
 import os
