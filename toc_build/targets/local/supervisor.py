@@ -169,6 +169,7 @@ class Supervisor:
                 self._folder.forget()
                 return
             first = snapshot.servers[0] if snapshot.servers else None
+            engines = [server.engine for server in snapshot.servers if server.engine is not None]
             self._folder.write(
                 Record(
                     snapshot.state,
@@ -182,8 +183,9 @@ class Supervisor:
                     snapshot.detail,
                     None if self._failed and self._end_when_idle else str(self._control_path),
                     self._repository,
-                    str(first.temp_dir) if first is not None else None,
+                    str(first.temp_dir) if first is not None and first.temp_dir is not None else None,
                     snapshot.version,
+                    engines[0] if engines else None,
                 )
             )
 
