@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import tarfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -68,32 +69,35 @@ class BuiltImage:
         """What the layers take in a registry, in bytes."""
         return sum(layer.size for layer in self.layers)
 
-    def docker_archive(self, target: Path | IO[bytes]) -> None:
+    def docker_archive(self, target: Path | IO[bytes], *, without: Collection[str] = ()) -> None:
         """Writes what `docker load` and `podman load` read: the same bytes each time.
 
         Args:
             target: a path, written whole or not at all; or a binary stream, which may be a pipe.
+            without: digests of layers whose contents are left out, because the engine has them.
 
         Raises:
             OSError: it cannot be written.
         """
         if not isinstance(target, Path):
-            self._write_archive(target)
+            self._write_archive(target, without)
             return
         part = target.with_name(f".{target.name}.{os.getpid()}")
         try:
             with part.open("wb") as stream:
-                self._write_archive(stream)
+                self._write_archive(stream, without)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
 
-    def _write_archive(self, stream: IO[bytes]) -> None:
+    def _write_archive(self, stream: IO[bytes], without: Collection[str]) -> None:
         names = [f"blobs/sha256/{layer.digest.partition(':')[2]}" for layer in self.layers]
         config = f"blobs/sha256/{self.config_digest.partition(':')[2]}"
         manifest = [{"Config": config, "Layers": names, "RepoTags": [self.reference_name]}]
         with tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
             for digest in dict.fromkeys((self.config_digest, *(layer.digest for layer in self.layers))):
+                if digest in without:
+                    continue
                 path = self.blob(digest)
                 entry = _entry(f"blobs/sha256/{path.name}", path.stat().st_size)
                 with path.open("rb") as blob:
