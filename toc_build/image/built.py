@@ -57,7 +57,7 @@ class BuiltImage:
     reference_name: str
     size: int
     layers: tuple[Descriptor, ...]
-    base: str
+    base: str = ""
 
     def blob(self, digest: str) -> Path:
         """The file of a blob of the layout."""
