@@ -21,6 +21,7 @@ _MUSL = re.compile(r"lib/ld-musl-.*")
 _STATUS = "var/lib/dpkg/status"
 _STATUS_FOLDER = "var/lib/dpkg/status.d/"
 _APK = "lib/apk/db/installed"
+_COPYRIGHT = re.compile(r"usr/share/doc/[^/]+/copyright")
 _RELEASE = ("usr/lib/os-release", "etc/os-release")
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _SMALL = 32 << 20
@@ -52,6 +53,7 @@ class Package:
         version: exact.
         architecture: such as `amd64`, or empty.
         source: the source package's name, or empty when it is the same.
+        licenses: by the names that the package's copyright file gives them.
     """
 
     kind: str
@@ -59,6 +61,7 @@ class Package:
     version: str
     architecture: str
     source: str
+    licenses: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ class Contents:
                 tuple(Interpreter(**item) for item in values["interpreters"]),
                 values["libc"],
                 tuple(values["system"]),
-                tuple(Package(**item) for item in values["packages"]),
+                tuple(
+                    Package(**{**item, "licenses": tuple(item["licenses"])}) for item in values["packages"]
+                ),
                 tuple(values["layer_sizes"]),
             )
         except (KeyError, TypeError):
@@ -175,7 +180,7 @@ def _read_layer(archive: tarfile.TarFile, names: set[str], texts: dict[str, str]
 def _wanted(name: str) -> bool:
     if name.startswith(_STATUS_FOLDER):
         return not name.endswith((".md5sums", ".preinst", ".postinst"))
-    return name in {_STATUS, _APK, *_RELEASE}
+    return name in {_STATUS, _APK, *_RELEASE} or bool(_COPYRIGHT.fullmatch(name))
 
 
 def _forget(folder: str, names: set[str], texts: dict[str, str]) -> None:
@@ -199,6 +204,7 @@ def _packages(texts: dict[str, str]) -> tuple[Package, ...]:
                         fields.get("Version", ""),
                         fields.get("Architecture", ""),
                         source,
+                        _licenses(texts.get(f"usr/share/doc/{fields['Package']}/copyright", "")),
                     )
                     found[package.name, package.architecture] = package
         elif name == _APK:
@@ -206,10 +212,25 @@ def _packages(texts: dict[str, str]) -> tuple[Package, ...]:
                 fields = dict(re.findall(r"^([A-Za-z]):(.*)$", stanza, re.MULTILINE))
                 if "P" in fields:
                     package = Package(
-                        "apk", fields["P"], fields.get("V", ""), fields.get("A", ""), fields.get("o", "")
+                        "apk",
+                        fields["P"],
+                        fields.get("V", ""),
+                        fields.get("A", ""),
+                        fields.get("o", ""),
+                        tuple(filter(None, [fields.get("L")])),
                     )
                     found[package.name, package.architecture] = package
     return tuple(sorted(found.values(), key=lambda item: (item.name, item.architecture)))
+
+
+def _licenses(copyright_file: str) -> tuple[str, ...]:
+    """The licences that a machine-readable copyright file names; none where it is prose.
+
+    Source: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+    """
+    if "copyright-format" not in copyright_file.partition("\n")[0]:
+        return ()
+    return tuple(sorted(set(re.findall(r"^License: +(\S.*?) *$", copyright_file, re.MULTILINE))))
 
 
 def _libc(names: set[str], packages: tuple[Package, ...]) -> str:

@@ -22,6 +22,11 @@ GUNICORN_SETTINGS = f"{HOME}/gunicorn.conf.py"
 _SETTINGS_SOURCE = Path(__file__).with_name("gunicorn_settings.py")
 
 
+def gunicorn_settings() -> bytes:
+    """The gunicorn settings file as it stands in the image."""
+    return _SETTINGS_SOURCE.read_bytes()
+
+
 def model_place(bundle: Bundle) -> str:
     """Where the artifacts stand in the image, without a leading slash."""
     return f"{APP_ROOT}/azureml-models/{bundle.manifest.model}/1"
@@ -59,7 +64,7 @@ def code_layer(bundle: Bundle, host_python: Path, store: ImageStore, tell: Tell)
     Raises:
         ImageError: a file is not what the manifest says, or the store cannot be written.
     """
-    settings = _SETTINGS_SOURCE.read_bytes()
+    settings = gunicorn_settings()
     parts = (
         str(FORMAT),
         compiler_version(host_python),

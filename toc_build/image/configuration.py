@@ -46,7 +46,7 @@ def configuration(
         "created": CREATED,
         "config": {
             "Env": [f"{name}={value}" for name, value in variables.items()],
-            "Entrypoint": [f"/{HOME}/bin/python", "-m", "azureml_inference_server_http"],
+            "Entrypoint": entrypoint(),
             "Cmd": command(bundle, settings),
             "ExposedPorts": {f"{settings.port}/tcp": {}},
             "Labels": labels(bundle, settings, base),
@@ -57,6 +57,11 @@ def configuration(
         "rootfs": {"type": "layers", "diff_ids": [item.diff_id for item in (*base.layers, *layers)]},
         "history": _history(base, layers),
     }
+
+
+def entrypoint() -> list[str]:
+    """The server, as the first process: nothing stands between it and the engine's signals."""
+    return [f"/{HOME}/bin/python", "-m", "azureml_inference_server_http"]
 
 
 def command(bundle: Bundle, settings: ImageSettings) -> list[str]:

@@ -14,7 +14,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from toc_build.bundle import Bundle
@@ -27,6 +27,7 @@ from toc_build.image.base_contents import Interpreter
 from toc_build.image.bytecode import compile_files, pyc_name
 from toc_build.image.layer import FORMAT, Entry, tree, write_layer
 from toc_build.image.pruning import files_below
+from toc_build.image.python_packages import REMEMBERED, python_packages
 from toc_build.image.reference import Reference
 from toc_build.image.store import ImageStore, Layer, Tell
 
@@ -45,6 +46,17 @@ def packages_dir(python: str) -> str:
 def uv_platform(platform: str, libc: str) -> str:
     """What uv calls the image's platform, such as `x86_64-manylinux_2_36`."""
     return f"{_ARCHITECTURES[platform]}-{libc}"
+
+
+def virtual_environment_settings(interpreter: str, minor: str) -> bytes:
+    """The `pyvenv.cfg` that makes `/opt/scoring` a virtual environment.
+
+    Args:
+        interpreter: the base's, without a leading slash.
+        minor: such as `3.11`.
+    """
+    home = PurePosixPath("/", interpreter).parent
+    return f"home = {home}\ninclude-system-site-packages = false\nversion = {minor}\n".encode()
 
 
 def environment_layer(
@@ -102,8 +114,10 @@ def environment_layer(
                 layer = write_layer("environment", _entries(packages, interpreter), store)
                 if check is not None:
                     check.result()
-            if pruned:
-                store.remember("pruned", layer.descriptor.digest.partition(":")[2], pruned.bytes_by_reason)
+            name = layer.descriptor.digest.partition(":")[2]
+            listed = [asdict(item) for item in python_packages(packages)]
+            store.remember(REMEMBERED, name, {"packages": listed})
+            store.remember("pruned", name, pruned.bytes_by_reason if pruned else {})
             return layer
 
     return store.layer_once("environment", parts, make, tell)
@@ -245,11 +259,9 @@ def _sha256(path: Path) -> bytes:
 
 def _entries(packages: Path, interpreter: Interpreter) -> list[Entry]:
     """What stands in the layer: the packages, and what makes their folder a virtual environment."""
-    home = PurePosixPath("/", interpreter.path).parent
-    settings = f"home = {home}\ninclude-system-site-packages = false\nversion = {interpreter.minor}\n"
     return [
         *tree(packages, packages_dir(interpreter.minor)),
-        Entry(f"{HOME}/pyvenv.cfg", settings.encode()),
+        Entry(f"{HOME}/pyvenv.cfg", virtual_environment_settings(interpreter.path, interpreter.minor)),
         Entry(f"{HOME}/bin/python", link=f"/{interpreter.path}"),
         Entry(f"{HOME}/bin/python{interpreter.minor}", link="python"),
         Entry(f"{HOME}/bin/python3", link="python"),

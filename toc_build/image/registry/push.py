@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,6 @@ def retag(connection: Connection, reference: str, tags: tuple[str, ...]) -> str:
     Raises:
         ImageError: there is no such image, or the registry refuses.
     """
-    import hashlib
-
     url = connection.path("manifests", reference)
     found = connection.request("GET", url, ok={200}, headers={"Accept": ACCEPTED})
     for tag in tags:
@@ -162,6 +161,19 @@ def push_blob(
                 started, at = resumed
     connection.request("PUT", started, ok={201, 204}, params={"digest": blob.digest}, content=b"")
     return True
+
+
+def push_bytes(connection: Connection, data: bytes, media_type: str) -> Descriptor:
+    """Sends a small blob in one piece, unless the registry has it.
+
+    Raises:
+        ImageError: the registry cannot be reached, or refuses.
+    """
+    blob = Descriptor(f"sha256:{hashlib.sha256(data).hexdigest()}", len(data), media_type)
+    there = connection.request("HEAD", connection.path("blobs", blob.digest), ok={200, 404})
+    if there.status_code == 404 and (url := _start(connection, blob, None)):
+        connection.request("PUT", url, ok={201, 204}, params={"digest": blob.digest}, content=data)
+    return blob
 
 
 def _start(connection: Connection, blob: Descriptor, mount_from: str | None) -> str | None:
