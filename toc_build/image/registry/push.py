@@ -103,6 +103,17 @@ def retag(connection: Connection, reference: str, tags: tuple[str, ...]) -> str:
     return f"sha256:{hashlib.sha256(found.content).hexdigest()}"
 
 
+def manifest_digest(connection: Connection, reference: str) -> str:
+    """What a tag stands for now.
+
+    Raises:
+        ImageError: there is no such tag, or the registry refuses.
+    """
+    url = connection.path("manifests", reference)
+    found = connection.request("GET", url, ok={200}, headers={"Accept": ACCEPTED})
+    return f"sha256:{hashlib.sha256(found.content).hexdigest()}"
+
+
 def put_manifest(
     connection: Connection, manifest: bytes, reference: str, media_type: str = MANIFEST_TYPE
 ) -> httpx.Response:
