@@ -11,7 +11,19 @@ import sys
 
 import nox
 
-__all__ = ["delete", "deploy_local", "env", "lint", "lock", "logs", "score", "serve", "status", "test"]
+__all__ = [
+    "build",
+    "delete",
+    "deploy_local",
+    "env",
+    "lint",
+    "lock",
+    "logs",
+    "score",
+    "serve",
+    "status",
+    "test",
+]
 
 RUFF = "ruff>=0.9,<1"
 # nox gives a session 0.3 s after Ctrl-C; ending a server gracefully may take longer.
@@ -55,6 +67,12 @@ def test(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """requirements.lock from conda.yml: exact versions with hashes. `-- --upgrade`: the newest."""
     _toc_build(session, "lock")
+
+
+@nox.session(venv_backend="none")
+def build(session: nox.Session) -> None:
+    """The container image, without a container engine. Behind `--`: --archive FILE, --load, --dockerfile."""
+    _toc_build(session, "build")
 
 
 @nox.session(venv_backend="none")

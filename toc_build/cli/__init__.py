@@ -12,7 +12,21 @@ from collections.abc import Sequence
 
 import typer
 
-from toc_build.cli import delete, deploy, env, lock, logs, schema, score, serve, status, test, validate
+from toc_build.cli import (
+    build,
+    delete,
+    deploy,
+    env,
+    image,
+    lock,
+    logs,
+    schema,
+    score,
+    serve,
+    status,
+    test,
+    validate,
+)
 from toc_build.errors import EXIT_BUG, EXIT_USER_ERROR, UserError
 
 app = typer.Typer(
@@ -24,9 +38,10 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: rich would add 80 ms to --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (validate, lock, test, serve, deploy, score, status, logs, delete, schema):
+for module in (validate, lock, test, build, serve, deploy, score, status, logs, delete, schema):
     module.register(app)
 app.add_typer(env.app, name="env")
+app.add_typer(image.app, name="image")
 
 
 def _print_version(value: bool) -> None:

@@ -48,6 +48,7 @@ class BuiltImage:
         reference_name: the name and tag that an engine gives it, such as `river-litter:3f2a9c01b7de`.
         size: what the image takes unpacked, in bytes.
         layers: from the base up.
+        base: the base image's reference with its digest, as `deploy.yml` pins it.
     """
 
     layout: Path
@@ -56,6 +57,7 @@ class BuiltImage:
     reference_name: str
     size: int
     layers: tuple[Descriptor, ...]
+    base: str = ""
 
     def blob(self, digest: str) -> Path:
         """The file of a blob of the layout."""
