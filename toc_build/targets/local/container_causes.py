@@ -58,14 +58,14 @@ class LogWatch:
     gunicorn starts such a worker again for ever, and never gives up by itself.
 
     Attributes:
-        memory_mb: the container's limit.
+        memory_gb: the container's limit.
         limit: so many killed workers within the window are for ever.
         window_seconds: how long one counts.
         killed: workers killed so far.
         looping: whether it has come to that.
     """
 
-    memory_mb: int
+    memory_gb: float
     limit: int = 3
     window_seconds: float = 120.0
     killed: int = 0
@@ -92,7 +92,7 @@ class LogWatch:
         while now - self._times[0] > self.window_seconds:
             self._times.popleft()
         yield (
-            f"TOC-LOCAL-030 a worker was killed, most likely because the container's {self.memory_mb} MB of"
+            f"TOC-LOCAL-030 a worker was killed, most likely because the container's {self.memory_gb:g} GB of"
             " memory were used up; its requests are lost"
         )
         if len(self._times) >= self.limit:
@@ -133,9 +133,9 @@ def explain_memory(evidence: Evidence, facts: Facts) -> TargetError | None:
     proof = proof or f"{facts.workers_killed} of its workers were killed"
     again = ", and again each time it was started anew" if times > 1 else ""
     return TargetError(
-        f"the container's memory of {facts.settings.memory_mb} MB does not suffice: {proof}{again}",
+        f"the container's memory of {facts.settings.memory_gb:g} GB does not suffice: {proof}{again}",
         code="TOC-LOCAL-030",
-        where=f"{WHERE} -> memory_mb",
+        where=f"{WHERE} -> memory_gb",
         fix="raise it there, set fewer `workers` or `concurrency` in deploy.yml scoring, or use a smaller"
         " model",
         details=evidence.last_lines(),
@@ -160,10 +160,10 @@ def _forbidden(
     if found := _FULL.search(text):
         return TargetError(
             "the scoring code has filled /tmp, which is in memory"
-            f" and takes half of the container's {facts.settings.memory_mb} MB",
+            f" and takes half of the container's {facts.settings.memory_gb:g} GB",
             code="TOC-LOCAL-032",
             where=where,
-            fix=f"write less, or raise {WHERE} -> memory_mb",
+            fix=f"write less, or raise {WHERE} -> memory_gb",
             details=details,
         )
     if _NO_THREADS.search(text):

@@ -73,7 +73,7 @@ def create(client: DockerClient, wish: Wish, *, isolated: bool) -> Container:
         network = (
             {"network": _network(client)} if isolated else {"ports": {f"{settings.port}/tcp": (LOOPBACK, 0)}}
         )
-        memory = settings.memory_mb * 1_000_000
+        memory = int(settings.memory_gb * 1e9)
         return client.containers.create(
             settings.image,
             _command(image, settings),

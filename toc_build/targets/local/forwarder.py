@@ -15,7 +15,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from toc_build.targets.local.ports import BACKLOG
+from toc_build.targets.local.ports import BACKLOG, share
 
 CONNECT_SECONDS = 10.0
 LINGER_SECONDS = 5.0  # how long a caller that was told the end may take to hang up
@@ -47,7 +47,7 @@ class Forwarder:
             listener: the socket.
             public: whether `stop_accepting()` is about it.
         """
-        self._do(self._listen(listener.dup(), public))
+        self._do(self._listen(share(listener), public))
 
     def stop_accepting(self) -> None:
         """Accept no more from public sockets; connections that there are go on."""
@@ -86,7 +86,6 @@ class Forwarder:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(DO_SECONDS)
 
     async def _listen(self, listener: socket.socket, public: bool) -> None:
-        listener.setblocking(False)
         server = await self._loop.create_server(
             lambda: _Caller(_Pair(self._address, self._pairs)), sock=listener, backlog=BACKLOG
         )

@@ -23,7 +23,7 @@ from toc_build.targets.local import container_causes, container_run, diagnose
 from toc_build.targets.local.forwarder import Forwarder
 from toc_build.targets.local.identity import ProcessIdentity
 from toc_build.targets.local.logs import ServiceLog
-from toc_build.targets.local.ports import listen
+from toc_build.targets.local.ports import listen, share
 from toc_build.targets.local.server import STACK_LEAD_SECONDS, TICK_SECONDS, Server
 from toc_build.targets.local.settings import BundleReference, LocalSettings
 
@@ -60,13 +60,13 @@ class ServerContainer(Server):
         super().__init__(bundle, settings, folder, log)
         assert settings.container is not None  # noqa: S101 - `servers` has looked
         self._how = settings.container
-        self._public = public.dup()
+        self._public = share(public)
         self._begun = time.time()
         self._ended = False
         self._retiring = False
         self._exited = threading.Event()
         self._status: int | None = None
-        self._watch = container_causes.LogWatch(self._how.memory_mb)
+        self._watch = container_causes.LogWatch(self._how.memory_gb)
         self._stack = contextlib.ExitStack()
         self._stack.callback(self._public.close)
         try:

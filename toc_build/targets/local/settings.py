@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 LOOPBACK = "127.0.0.1"
-CONTAINER_LIMITS = ("memory_mb", "pids_limit", "outbound")
+CONTAINER_LIMITS = ("memory_gb", "pids_limit", "outbound")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ContainerSettings:
         image: what the engine calls the image; empty as long as it is not there.
         engine: address of the engine, such as `unix:///var/run/docker.sock`; empty as long as none was asked.
         port: that the image listens on.
-        memory_mb: how much memory the container may use, in MB of 1,000,000 bytes.
+        memory_gb: how much memory the container may use, in GB of 1,000,000,000 bytes.
         pids_limit: how many processes and threads it may have.
         outbound: whether the scoring code may reach other machines.
         mounted: whether the bundle's code and model are mounted over those in the image.
@@ -32,7 +32,7 @@ class ContainerSettings:
     image: str = ""
     engine: str = ""
     port: int = 5001
-    memory_mb: int = 2000
+    memory_gb: float = 2.0
     pids_limit: int = 512
     outbound: bool = False
     mounted: bool = False
