@@ -118,7 +118,7 @@ class Service:
         settings: LocalSettings,
         emit: Emit,
         cancelled: threading.Event,
-        judge: Callable[[str], None] | None = None,
+        judge: Callable[[ServerProcess], None] | None = None,
         deployment: dict[str, str] | None = None,
     ) -> None:
         """Make a bundle the one that answers.
@@ -128,7 +128,7 @@ class Service:
             settings: how.
             emit: given the events.
             cancelled: set by whoever wants it no more; it is heeded until the new server takes over.
-            judge: given the new server's private address before any client meets it; it refuses by raising.
+            judge: given the new server before any client meets it; it refuses by raising.
             deployment: kept beside the service once the new server answers.
 
         Raises:
@@ -143,7 +143,7 @@ class Service:
                 listener = self._public_listener(settings.port)
                 new = self._stage(bundle, settings, listener, emit, cancelled)
                 if judge is not None:
-                    judge(new.private_uri)
+                    judge(new)
                 _heed(cancelled, self._closing)
             except BaseException as error:
                 self._give_up_staged(listener, bundle, error)

@@ -22,7 +22,7 @@ from typing import Any
 from toc_build.errors import TargetError
 from toc_build.targets.local import diagnose
 from toc_build.targets.local.control import ControlClient
-from toc_build.targets.local.identity import wait_until_gone
+from toc_build.targets.local.identity import ProcessIdentity, wait_until_gone
 from toc_build.targets.local.images import ImageShelf
 from toc_build.targets.local.logs import follow_lines, read_lines
 from toc_build.targets.local.restarts import RestartPolicy
@@ -269,8 +269,14 @@ class LocalTarget:
 
             def consulted(question: dict[str, Any]) -> None:
                 if judge is not None:
-                    uri = f"{question['private_uri']}/score"
-                    judge(Candidate(bundle.digest, uri, incumbent_uri=question["incumbent_uri"]))
+                    judge(
+                        Candidate(
+                            bundle.digest,
+                            f"{question['private_uri']}/score",
+                            incumbent_uri=question["incumbent_uri"],
+                            memory=ProcessIdentity.from_json(question["server"]).resident_bytes,
+                        )
+                    )
 
             running = self._folder.live()
             if running is not None and running.control is None:  # it has failed, and is ending
