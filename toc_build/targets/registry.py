@@ -31,6 +31,7 @@ def open_target(
     python: Path | None = None,
     port: int | None = None,
     engine: str | None = None,
+    mounted: bool = False,
 ) -> Target:
     """The target `name`, set as the repository's `deploy.yml` says; touches nothing.
 
@@ -40,6 +41,8 @@ def open_target(
         python: interpreter of the scoring environment; needed to apply, not to look or delete.
         port: for `local`: instead of the one in `deploy.yml`.
         engine: for `local`: instead of the one in `deploy.yml`, one of `ENGINES`.
+        mounted: for `local` with a container engine: take the image of the deployment before, with code and
+            model mounted in place of its own, where nothing else differs.
 
     Raises:
         TargetError: there is no such target, or no such engine.
@@ -50,7 +53,7 @@ def open_target(
             code="TOC-TARGET-002",
             fix=f"choose one of: {', '.join(TARGETS)}.",
         )
-    return local_target(repository, python=python, port=port, engine=engine)
+    return local_target(repository, python=python, port=port, engine=engine, mounted=mounted)
 
 
 def local_target(
@@ -60,6 +63,7 @@ def local_target(
     python: Path | None = None,
     port: int | None = None,
     engine: str | None = None,
+    mounted: bool = False,
 ) -> LocalTarget:
     """The local target, for those that need more of it than the protocol: `serve`, and the tests' own server.
 
@@ -69,6 +73,7 @@ def local_target(
         python: interpreter of the scoring environment; needed to apply, not to look or delete.
         port: instead of the one in `deploy.yml`; 0 for any free one.
         engine: instead of the one in `deploy.yml`, one of `ENGINES`.
+        mounted: see `open_target`.
 
     Raises:
         TargetError: there is no such engine.
@@ -86,6 +91,7 @@ def local_target(
         memory_gb=local.container.memory_gb,
         pids_limit=local.container.pids_limit,
         outbound=local.container.outbound,
+        mounted=mounted,
     )
     settings = LocalSettings(
         python=python or Path(),

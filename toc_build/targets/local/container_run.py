@@ -8,6 +8,7 @@ engine has such a thing. It lives as long as somebody holds its standard input, 
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shlex
 import shutil
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ def create(client: DockerClient, wish: Wish, *, isolated: bool) -> Container:
         return client.containers.create(
             settings.image,
             _command(image, settings),
+            name=f"toc-build-{wish.bundle.short}-{secrets.token_hex(3)}",
             environment=_environment(image, wish),
             user=image.get("User") if not _is_root(image.get("User")) else FALLBACK_USER,
             labels={OWNER_LABEL: str(wish.owner.absolute()), BUNDLE_LABEL: wish.bundle.digest},

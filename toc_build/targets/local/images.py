@@ -66,15 +66,14 @@ class ImageShelf:
         self._surroundings = surroundings
 
     def put(
-        self, bundle: BundleReference, wanted: ContainerSettings, *, mount: bool
+        self, bundle: BundleReference, wanted: ContainerSettings
     ) -> Generator[Event, None, ContainerSettings]:
         """Have the image of a bundle in the engine; gives the settings that name it.
 
         Args:
             bundle: what is to be served.
-            wanted: the settings so far.
-            mount: take the image of the last deployment, and mount code and model over its own, when it
-                differs in nothing else.
+            wanted: the settings so far. With `mounted`, the image of the last deployment is taken, and code
+                and model are mounted in place of its own, when it differs in nothing else.
 
         Raises:
             TargetError: there is no engine, or it does not take the image.
@@ -88,8 +87,8 @@ class ImageShelf:
         with contextlib.closing(Engine.connect()) as engine:
             settings = dataclasses.replace(wanted, engine=engine.address.url)
             same = shelf.engine == settings.engine and shelf.surroundings == surroundings
-            if mount and same and engine.has(shelf.image):
-                return dataclasses.replace(settings, image=shelf.image, mounted=True)
+            if wanted.mounted and same and engine.has(shelf.image):
+                return dataclasses.replace(settings, image=shelf.image)
             begun = time.monotonic()
             yield Event(EventKind.STEP_STARTED, "image", "building the image, and loading it into the engine")
 

@@ -118,7 +118,7 @@ class Service:
         settings: LocalSettings,
         emit: Emit,
         cancelled: threading.Event,
-        judge: Callable[[ServerProcess], None] | None = None,
+        judge: Callable[[Server], None] | None = None,
         deployment: dict[str, str] | None = None,
     ) -> None:
         """Make a bundle the one that answers.

@@ -26,7 +26,7 @@ class ContainerSettings:
         memory_gb: how much memory the container may use, in GB of 1,000,000,000 bytes.
         pids_limit: how many processes and threads it may have.
         outbound: whether the scoring code may reach other machines.
-        mounted: whether the bundle's code and model are mounted over those in the image.
+        mounted: whether the bundle's code and model are mounted in place of those in the image.
     """
 
     image: str = ""

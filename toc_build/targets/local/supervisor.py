@@ -23,7 +23,7 @@ from toc_build.targets.local.control import Consult, ControlServer, Emit, contro
 from toc_build.targets.local.identity import ProcessIdentity
 from toc_build.targets.local.logs import ServiceLog
 from toc_build.targets.local.restarts import RestartPolicy
-from toc_build.targets.local.server import ServerProcess
+from toc_build.targets.local.server import Server
 from toc_build.targets.local.service import Service, Snapshot
 from toc_build.targets.local.settings import BundleReference, LocalSettings
 from toc_build.targets.local.state import Record, StateFolder, remove_control
@@ -144,7 +144,7 @@ class Supervisor:
             emit(Event(EventKind.READY, "ready", "serves this bundle already", 0.0))
             return
 
-        def judge(new: ServerProcess) -> None:
+        def judge(new: Server) -> None:
             emit(Event(EventKind.STEP_STARTED, "samples", "asking the new version for the samples"))
             begun = time.monotonic()
             consult(

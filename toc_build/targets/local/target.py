@@ -152,18 +152,6 @@ class LocalTarget:
         live = self.live()
         yield from self._switch(reference, "reload", again=True, record=live.record if live else None)
 
-    def refresh(self, bundle: DeployableBundle) -> Iterator[Event]:
-        """As `apply`, without building an image when only code and model differ from what was deployed last.
-
-        They are then mounted over those in the image. For a process it is the same as `apply`.
-
-        Raises:
-            TargetError: the cause, with its own code; what served before serves on.
-        """
-        live = self.live()
-        record = live.record if live is not None else None
-        yield from self._switch(_reference(bundle), "reload", mount=True, record=record)
-
     def status(self) -> Status:
         """What is true now. A ready service is asked for a sign of life."""
         status = self._folder.status()
@@ -249,7 +237,6 @@ class LocalTarget:
         what: str,
         *,
         again: bool = False,
-        mount: bool = False,
         judge: Judge | None = None,
         record: Mapping[str, str] | None = None,
     ) -> Iterator[Event]:
@@ -257,7 +244,7 @@ class LocalTarget:
         diagnose.require_bundle(bundle, self._settings)
         self._folder.make()
         with self._folder.operation(what):
-            settings = yield from self._with_image(bundle, mount=mount)
+            settings = yield from self._with_image(bundle)
             request = {
                 "command": "switch",
                 "bundle": {"root": str(bundle.root), "digest": bundle.digest},
@@ -294,11 +281,11 @@ class LocalTarget:
                 yield from client.ask(request, consulted)
             self._tidy_images(bundle, settings)
 
-    def _with_image(self, bundle: BundleReference, *, mount: bool) -> Generator[Event, None, LocalSettings]:
+    def _with_image(self, bundle: BundleReference) -> Generator[Event, None, LocalSettings]:
         """The settings with the image that the engine has; for a process they are what they were."""
         if self._settings.container is None or self._images is None:
             return self._settings
-        container = yield from self._images.put(bundle, self._settings.container, mount=mount)
+        container = yield from self._images.put(bundle, self._settings.container)
         return dataclasses.replace(self._settings, container=container)
 
     def _tidy_images(self, bundle: BundleReference, settings: LocalSettings) -> None:
