@@ -48,7 +48,7 @@ def make_image(
     Raises:
         UserError: whatever stands in the way; no image is left half-made.
     """
-    repository, bundle, settings = _prepare(folder, console, platform, update_base, revision)
+    repository, bundle, settings = prepare_image(folder, console, platform, update_base, revision)
     with console.step("image") as update:
         image = build_image(bundle, settings=settings, progress=update)
     return MadeImage(repository, bundle, settings, image)
@@ -83,17 +83,25 @@ def write_context(
     from toc_build.image.dockerfile import write_context as write
     from toc_build.image.store import ImageStore
 
-    _, bundle, settings = _prepare(folder, console, platform, update_base, revision)
+    _, bundle, settings = prepare_image(folder, console, platform, update_base, revision)
     with console.step("build context") as update:
         base = open_base(settings.base, platform=settings.platform, store=ImageStore(), tell=update)
         write(bundle, settings, base, context.absolute())
     return context.absolute()
 
 
-def _prepare(
-    folder: Path, console: Console, platform: str | None, update_base: bool, revision: str | None
+def prepare_image(
+    folder: Path,
+    console: Console,
+    platform: str | None = None,
+    update_base: bool = False,
+    revision: str | None = None,
 ) -> tuple[Repository, Bundle, ImageSettings]:
-    """Lock, bundle, and settings with a base that is pinned."""
+    """Lock, bundle, and settings with a base that is pinned in `deploy.yml`.
+
+    Raises:
+        UserError: whatever stands in the way.
+    """
     repository = load(folder)
     if not repository.lock_path.exists():
         with console.step("lock (there is no requirements.lock yet)") as update:

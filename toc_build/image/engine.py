@@ -104,6 +104,10 @@ class Engine:
                 return str(found.id)
         return None
 
+    def has(self, image_id: str) -> bool:
+        """Whether the engine has an image that it calls so."""
+        return bool(image_id) and self._find(image_id) is not None
+
     def load(self, image: BuiltImage, progress: Progress | None = None) -> tuple[str, bool]:
         """Put the image into the engine, unless it is there already.
 
