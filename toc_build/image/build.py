@@ -8,12 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from toc_build.bundle import Bundle
-from toc_build.environment.interpreters import find_interpreter
 from toc_build.image.base import Base, open_base, require_python
 from toc_build.image.built import BuiltImage
 from toc_build.image.bundle_layers import code_layer, model_layer
 from toc_build.image.configuration import configuration
 from toc_build.image.environment_layer import environment_layer, uv_platform
+from toc_build.image.host_python import host_python
 from toc_build.image.layout import CONFIG_TYPE, MANIFEST_TYPE, canonical, manifest_bytes, write_layout
 from toc_build.image.reference import Reference
 from toc_build.image.settings import ImageSettings
@@ -39,7 +39,7 @@ def build_image(
     tell = progress or _nobody
     base = open_base(settings.base, platform=settings.platform, store=store, tell=tell)
     interpreter = require_python(base, bundle.manifest.python)
-    python = find_interpreter(bundle.manifest.python, progress=tell, where="conda.yml")
+    python = host_python(bundle.manifest.python, store, tell)
     environment = environment_layer(
         bundle,
         interpreter,
@@ -47,7 +47,7 @@ def build_image(
         system=uv_platform(settings.platform, base.contents.libc),
         platform=settings.platform,
         prune=settings.prune,
-        reference=Reference(bundle, settings.samples, python, settings.platform),
+        reference=Reference(bundle, settings.samples, python.path, settings.platform),
         store=store,
         tell=tell,
     )

@@ -11,7 +11,6 @@ import csv
 import hashlib
 import io
 import re
-import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from toc_build.errors import ImageError
 from toc_build.image import pruning
 from toc_build.image.base_contents import Interpreter
 from toc_build.image.bytecode import compile_files, pyc_name
+from toc_build.image.host_python import HostPython
 from toc_build.image.layer import FORMAT, Entry, tree, write_layer
 from toc_build.image.pruning import files_below
 from toc_build.image.python_packages import REMEMBERED, python_packages
@@ -62,7 +62,7 @@ def virtual_environment_settings(interpreter: str, minor: str) -> bytes:
 def environment_layer(
     bundle: Bundle,
     interpreter: Interpreter,
-    host_python: Path,
+    host_python: HostPython,
     *,
     system: str,
     platform: str,
@@ -94,7 +94,7 @@ def environment_layer(
         str(pruning.FORMAT) if prune else "whole",
         system,
         interpreter.path,
-        compiler_version(host_python),
+        host_python.version,
         without_comments(lock),
     )
 
@@ -102,10 +102,10 @@ def environment_layer(
         with store.scratch() as folder, store.writing():
             packages = folder / "packages"
             tell(f"installing {len(read_lock(lock).pins)} packages for {platform}")
-            _install(bundle.lock_path, packages, interpreter, host_python, system, platform)
+            _install(bundle.lock_path, packages, interpreter, host_python.path, system, platform)
             _clean(packages)
             tell("compiling bytecode")
-            _compile(packages, host_python, interpreter.minor, prune=prune)
+            _compile(packages, host_python.path, interpreter.minor, prune=prune)
             pruned = _pruned(packages, reference, tell) if prune else None
             _correct_records(packages)
             with ThreadPoolExecutor(1) as beside:
@@ -135,17 +135,6 @@ def _pruned(packages: Path, reference: Reference, tell: Tell) -> _Pruned:
     tell("leaving out what no scorer needs")
     found = pruning.prune(packages)
     return _Pruned(found, lambda: reference.compare(before, packages))
-
-
-def compiler_version(python: Path) -> str:
-    """The exact version of an interpreter: what its bytecode looks like may change with it."""
-    done = subprocess.run(
-        [str(python), "-I", "-S", "-c", "import sys; print(sys.version_info[:])"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
 
 
 def _install(
