@@ -33,7 +33,10 @@ TAIL = f"""ENV AML_APP_ROOT=/app/code AZUREML_MODEL_DIR=/app/model PYTHONUNBUFFE
 WORKDIR /app/code
 CMD {COMMAND}
 """
-PIP = "--mount=type=secret,id=ca env PIP_CERT=/run/secrets/ca pip install --break-system-packages --ignore-requires-python"
+PIP = (
+    "--mount=type=secret,id=ca env PIP_CERT=/run/secrets/ca "
+    "pip install --break-system-packages --ignore-requires-python"
+)
 NAIVE = f"""FROM {{builder}}
 WORKDIR /app
 COPY . .

@@ -5,6 +5,7 @@ No container engine and no network are needed for it but what is missing: the ba
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from toc_build.bundle import Bundle
@@ -75,6 +76,8 @@ def _assemble(
     whole = all(_size(built.blob(blob.digest)) == blob.size for blob in (manifest, *blobs))
     if not whole or not (built.layout / "index.json").is_file():
         write_layout(manifest, blobs, built.reference_name, store, built.layout)
+    else:
+        os.utime(built.layout)  # when it was last built, for `toc-build env prune`
     return built
 
 
