@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from support.engine import Registry
+from support.image_layouts import make_image
 
 from toc_build.errors import ImageError
+from toc_build.image.registry import push
+from toc_build.image.registry.client import Connection
 from toc_build.image.registry.name import ImageName
 from toc_build.image.signing import sign, verify
 
@@ -74,3 +80,24 @@ def test_a_signature_that_does_not_hold_is_an_error_with_cosigns_words(programs:
 
     assert caught.value.code == "TOC-IMAGE-062"
     assert "no matching signatures" in str(caught.value)
+
+
+@pytest.mark.skipif(shutil.which("cosign") is None, reason="cosign is not installed; signing is optional")
+def test_a_real_signature_holds_for_its_key_alone(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSIGN_PASSWORD", "secret")
+    for prefix in ("ours", "theirs"):
+        command = ["cosign", "generate-key-pair", "--output-key-prefix", prefix]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    image = make_image(tmp_path / "image", [{"a": b"1"}], "signed:1")
+    name = ImageName.parse(f"{registry.address}/signed/it")
+    with Connection(name, push=True) as line:
+        digested = push(image, line).name
+
+    sign(digested, tmp_path / "ours.key")
+
+    verify(digested, tmp_path / "ours.pub")
+    with pytest.raises(ImageError) as caught:
+        verify(digested, tmp_path / "theirs.pub")
+    assert caught.value.code == "TOC-IMAGE-062"
