@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from toc_build.bundle import Bundle
-from toc_build.environment.failures import failure
+from toc_build.environment.failures import failure, without_credentials
 from toc_build.environment.lock_file import read_lock, without_comments
 from toc_build.environment.uv_tool import Finished, run_uv
 from toc_build.errors import ImageError
@@ -35,6 +35,7 @@ HOME = "opt/scoring"
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 # What an installer writes about itself, and its scripts, which name an interpreter of this machine.
 _INSTALLER_FILES = {"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
+_USING = re.compile(r"^(?:Using |hint: ).*\n?", re.MULTILINE)  # paths and settings of this machine
 _NO_WHEEL = re.compile(r"^(?:.*Because |.*)(\S+?==\S+) has no (?:usable )?wheels", re.DOTALL)
 
 
@@ -174,10 +175,11 @@ def _failure(finished: Finished, platform: str, place: Path) -> Exception:
             "depend on the machine that builds it.",
             code="TOC-IMAGE-010",
             where="requirements.lock",
-            fix="ask for a version that has one in conda.yml and make the lock anew (`nox -s lock`), or "
-            "build "
-            "the wheel yourself and name its folder: export UV_FIND_LINKS=/folder; or set image -> platform.",
-            details=finished.stderr.strip(),
+            fix="ask for a version that has one in conda.yml, or build the wheel yourself and name its "
+            "folder "
+            "(export UV_FIND_LINKS=/folder); then make the lock anew: `nox -s lock`. Or set image -> "
+            "platform.",
+            details=_USING.sub("", without_credentials(finished.stderr)).strip(),
         )
     return failure(
         finished,
