@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import engine
+from support import engine, engine_images
 from support.model_repository import write_model_repository
 
 from toc_build.paths import CACHE_VARIABLE
@@ -47,3 +47,16 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine.Regist
     """A registry on a free port of 127.0.0.1, one for each test process."""
     with engine.registry(tmp_path_factory.mktemp("registry")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def base_image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A minimal Debian base with Python 3.11, as deploy.yml's `image: base` names it."""
+    return engine_images.base_layout(engine_images.shared_folder(tmp_path_factory))
+
+
+@pytest.fixture(scope="session")
+def server_image(tmp_path_factory: pytest.TempPathFactory, engine_address: str, base_image: str) -> str:
+    """What the engine calls an image with a server, into which hand-made bundles are mounted."""
+    folder = engine_images.shared_folder(tmp_path_factory)
+    return engine_images.server_image(folder, base_image, engine_address)

@@ -1,4 +1,4 @@
-"""The local target keeps the target protocol, with the genuine server."""
+"""The local target keeps the target protocol, with the genuine server in a process and in a container."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FAULTS = {
 
 class TestLocalTarget(TargetContract):
     @pytest.fixture
-    def place(self, states: Path, tmp_path: Path) -> Iterator[Place]:
+    def place(self, states: Path, tmp_path: Path, engine: str) -> Iterator[Place]:
         port = free_port()
         patience = [30.0]
 
         def bundle(version: str, fault: str | None = None) -> HandMadeBundle:
-            patience[0] = 1.5 if fault == "ready" else 30.0
+            patience[0] = 4.0 if fault == "ready" else 30.0
             return make_bundle(tmp_path / version, version, init=FAULTS[fault])
 
         def fresh(workers: int = 1):  # type: ignore[no-untyped-def]

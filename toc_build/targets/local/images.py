@@ -41,12 +41,14 @@ class _Shelf:
     Attributes:
         engine: the engine's address.
         image: of the last deployment.
+        digest: of the bundle that is in that image.
         surroundings: hash of what that image holds besides code and model.
         loaded: the images that this service has put into the engine, the newest last.
     """
 
     engine: str = ""
     image: str = ""
+    digest: str = ""
     surroundings: str = ""
     loaded: list[str] = field(default_factory=list)
 
@@ -87,10 +89,11 @@ class ImageShelf:
         with contextlib.closing(Engine.connect()) as engine:
             settings = dataclasses.replace(wanted, engine=engine.address.url)
             same = shelf.engine == settings.engine and shelf.surroundings == surroundings
-            if wanted.mounted and same and engine.has(shelf.image):
-                return dataclasses.replace(settings, image=shelf.image)
+            if same and (wanted.mounted or shelf.digest == bundle.digest) and engine.has(shelf.image):
+                mounted = shelf.digest != bundle.digest
+                return dataclasses.replace(settings, image=shelf.image, mounted=mounted)
             begun = time.monotonic()
-            yield Event(EventKind.STEP_STARTED, "image", "building the image, and loading it into the engine")
+            yield Event(EventKind.STEP_STARTED, "build", "building the image, and loading it into the engine")
 
             def make(tell: Callable[[str], None]) -> tuple[str, bool]:
                 return engine.load(self._build(open_bundle(bundle.root), tell), tell)
@@ -98,7 +101,7 @@ class ImageShelf:
             image, new = yield from _telling(make)
             if new:
                 self._write(dataclasses.replace(shelf, engine=settings.engine, loaded=[*shelf.loaded, image]))
-            yield Event(EventKind.STEP_FINISHED, "image", seconds=time.monotonic() - begun)
+            yield Event(EventKind.STEP_FINISHED, "build", seconds=time.monotonic() - begun)
         return dataclasses.replace(settings, image=image, mounted=False)
 
     def serves(self, bundle: BundleReference, settings: ContainerSettings) -> None:
@@ -110,8 +113,11 @@ class ImageShelf:
         dropped, kept = kept[:-KEPT], kept[-KEPT:]
         with self._engine(shelf) as engine:
             stuck = [image for image in dropped if engine is None or not engine.remove(image)]
-        surroundings = shelf.surroundings if settings.mounted else self._hash(bundle)
-        self._write(_Shelf(settings.engine, settings.image, surroundings, [*stuck, *kept]))
+        if settings.mounted:
+            digest, surroundings = shelf.digest, shelf.surroundings
+        else:
+            digest, surroundings = bundle.digest, self._hash(bundle)
+        self._write(_Shelf(settings.engine, settings.image, digest, surroundings, [*stuck, *kept]))
 
     def clear(self) -> None:
         """Remove every image that this service has put into the engine, and the containers it left."""
@@ -173,7 +179,7 @@ def _telling(work: Callable[[Callable[[str], None]], _Result]) -> Generator[Even
 
     threading.Thread(target=run, name="image", daemon=True).start()
     while (line := lines.get()) is not None:
-        yield Event(EventKind.PROGRESS, "image", line)
+        yield Event(EventKind.PROGRESS, "build", line)
     if failed:
         raise failed[0]
     return done[0]
