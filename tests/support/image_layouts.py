@@ -13,6 +13,7 @@ from typing import Any
 
 from toc_build.image import BuiltImage
 from toc_build.image.built import Descriptor
+from toc_build.image.layout import CONFIG_TYPE, MANIFEST_TYPE
 
 
 def make_image(
@@ -46,8 +47,15 @@ def make_image(
         "config": {"Labels": {"made.by": "tests"}} | dict(settings or {}),
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
     }
-    config_digest = put(json.dumps(config).encode())
-    digest = put(json.dumps([layer.to_json() for layer in descriptors]).encode())
+    text = json.dumps(config).encode()
+    config_digest = put(text)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": Descriptor(config_digest, len(text), CONFIG_TYPE).to_json(),
+        "layers": [layer.to_json() for layer in descriptors],
+    }
+    digest = put(json.dumps(manifest).encode())
     return BuiltImage(
         layout=folder,
         digest=digest,

@@ -134,6 +134,7 @@ def _write(made: MadeImage, oci: Path | None, archive: Path | None) -> None:
         if oci is not None:
             made.image.export(oci.absolute())
         if archive is not None:
+            archive.absolute().parent.mkdir(parents=True, exist_ok=True)
             made.image.docker_archive(archive.absolute())
     except OSError as error:
         raise ImageError(

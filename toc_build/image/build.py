@@ -5,15 +5,16 @@ No container engine and no network are needed for it but what is missing: the ba
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from toc_build.bundle import Bundle
-from toc_build.environment.interpreters import find_interpreter
 from toc_build.image.base import Base, open_base, require_python
 from toc_build.image.built import BuiltImage
 from toc_build.image.bundle_layers import code_layer, model_layer
 from toc_build.image.configuration import configuration
 from toc_build.image.environment_layer import environment_layer, uv_platform
+from toc_build.image.host_python import host_python
 from toc_build.image.layout import CONFIG_TYPE, MANIFEST_TYPE, canonical, manifest_bytes, write_layout
 from toc_build.image.reference import Reference
 from toc_build.image.settings import ImageSettings
@@ -39,7 +40,7 @@ def build_image(
     tell = progress or _nobody
     base = open_base(settings.base, platform=settings.platform, store=store, tell=tell)
     interpreter = require_python(base, bundle.manifest.python)
-    python = find_interpreter(bundle.manifest.python, progress=tell, where="conda.yml")
+    python = host_python(bundle.manifest.python, store, tell)
     environment = environment_layer(
         bundle,
         interpreter,
@@ -47,7 +48,7 @@ def build_image(
         system=uv_platform(settings.platform, base.contents.libc),
         platform=settings.platform,
         prune=settings.prune,
-        reference=Reference(bundle, settings.samples, python, settings.platform),
+        reference=Reference(bundle, settings.samples, python.path, settings.platform),
         store=store,
         tell=tell,
     )
@@ -75,6 +76,8 @@ def _assemble(
     whole = all(_size(built.blob(blob.digest)) == blob.size for blob in (manifest, *blobs))
     if not whole or not (built.layout / "index.json").is_file():
         write_layout(manifest, blobs, built.reference_name, store, built.layout)
+    else:
+        os.utime(built.layout)  # when it was last built, for `toc-build env prune`
     return built
 
 

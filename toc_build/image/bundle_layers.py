@@ -13,7 +13,8 @@ from pathlib import Path
 from toc_build.bundle import Bundle, FileEntry
 from toc_build.errors import ImageError
 from toc_build.image.bytecode import compile_files, pyc_name
-from toc_build.image.environment_layer import HOME, compiler_version
+from toc_build.image.environment_layer import HOME
+from toc_build.image.host_python import HostPython
 from toc_build.image.layer import FORMAT, Entry, write_layer
 from toc_build.image.store import ImageStore, Layer, Tell, file_digest, hash_of
 
@@ -58,7 +59,7 @@ def model_layer(bundle: Bundle, store: ImageStore, tell: Tell) -> Layer:
     return store.layer_once("model", (str(FORMAT), place, *_texts(bundle, "model/")), make, tell)
 
 
-def code_layer(bundle: Bundle, host_python: Path, store: ImageStore, tell: Tell) -> Layer:
+def code_layer(bundle: Bundle, host_python: HostPython, store: ImageStore, tell: Tell) -> Layer:
     """The layer with the scoring code and the runtime, made if it is not in the store.
 
     Raises:
@@ -67,7 +68,7 @@ def code_layer(bundle: Bundle, host_python: Path, store: ImageStore, tell: Tell)
     settings = gunicorn_settings()
     parts = (
         str(FORMAT),
-        compiler_version(host_python),
+        host_python.version,
         hashlib.sha256(settings).hexdigest(),
         *_texts(bundle, "code/"),
     )
@@ -84,7 +85,7 @@ def code_layer(bundle: Bundle, host_python: Path, store: ImageStore, tell: Tell)
                 entries.append(Entry(name, source))
                 if name.endswith(".py"):
                     work.append((source, name, folder / f"{number}.pyc"))
-            compile_files(host_python, work)
+            compile_files(host_python.path, work)
             minor = bundle.manifest.python
             entries += [Entry(pyc_name(name, minor), pyc) for _, name, pyc in work if pyc.is_file()]
             return write_layer("code", entries, store)

@@ -39,6 +39,8 @@ def install(lock: str, packages: Path) -> None:
         environment["PIP_CERT"] = str(CERTIFICATES)
     command = ["-m", "pip", "install", "--disable-pip-version-check", "--root-user-action=ignore"]
     command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile"]
+    # The lock is for this Python; uv, which made it, reads no upper bounds of a package, and pip does.
+    command += ["--ignore-requires-python"]
     subprocess.run(
         [sys.executable, *command, f"--target={packages}", f"--requirement={lock}"],
         check=True,

@@ -11,20 +11,20 @@ import csv
 import hashlib
 import io
 import re
-import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from toc_build.bundle import Bundle
-from toc_build.environment.failures import failure
+from toc_build.environment.failures import failure, without_credentials
 from toc_build.environment.lock_file import read_lock, without_comments
 from toc_build.environment.uv_tool import Finished, run_uv
 from toc_build.errors import ImageError
 from toc_build.image import pruning
 from toc_build.image.base_contents import Interpreter
 from toc_build.image.bytecode import compile_files, pyc_name
+from toc_build.image.host_python import HostPython
 from toc_build.image.layer import FORMAT, Entry, tree, write_layer
 from toc_build.image.pruning import files_below
 from toc_build.image.python_packages import REMEMBERED, python_packages
@@ -35,6 +35,7 @@ HOME = "opt/scoring"
 _ARCHITECTURES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 # What an installer writes about itself, and its scripts, which name an interpreter of this machine.
 _INSTALLER_FILES = {"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
+_USING = re.compile(r"^(?:Using |hint: ).*\n?", re.MULTILINE)  # paths and settings of this machine
 _NO_WHEEL = re.compile(r"^(?:.*Because |.*)(\S+?==\S+) has no (?:usable )?wheels", re.DOTALL)
 
 
@@ -62,7 +63,7 @@ def virtual_environment_settings(interpreter: str, minor: str) -> bytes:
 def environment_layer(
     bundle: Bundle,
     interpreter: Interpreter,
-    host_python: Path,
+    host_python: HostPython,
     *,
     system: str,
     platform: str,
@@ -94,7 +95,7 @@ def environment_layer(
         str(pruning.FORMAT) if prune else "whole",
         system,
         interpreter.path,
-        compiler_version(host_python),
+        host_python.version,
         without_comments(lock),
     )
 
@@ -102,10 +103,10 @@ def environment_layer(
         with store.scratch() as folder, store.writing():
             packages = folder / "packages"
             tell(f"installing {len(read_lock(lock).pins)} packages for {platform}")
-            _install(bundle.lock_path, packages, interpreter, host_python, system, platform)
+            _install(bundle.lock_path, packages, interpreter, host_python.path, system, platform)
             _clean(packages)
             tell("compiling bytecode")
-            _compile(packages, host_python, interpreter.minor, prune=prune)
+            _compile(packages, host_python.path, interpreter.minor, prune=prune)
             pruned = _pruned(packages, reference, tell) if prune else None
             _correct_records(packages)
             with ThreadPoolExecutor(1) as beside:
@@ -135,17 +136,6 @@ def _pruned(packages: Path, reference: Reference, tell: Tell) -> _Pruned:
     tell("leaving out what no scorer needs")
     found = pruning.prune(packages)
     return _Pruned(found, lambda: reference.compare(before, packages))
-
-
-def compiler_version(python: Path) -> str:
-    """The exact version of an interpreter: what its bytecode looks like may change with it."""
-    done = subprocess.run(
-        [str(python), "-I", "-S", "-c", "import sys; print(sys.version_info[:])"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
 
 
 def _install(
@@ -185,10 +175,11 @@ def _failure(finished: Finished, platform: str, place: Path) -> Exception:
             "depend on the machine that builds it.",
             code="TOC-IMAGE-010",
             where="requirements.lock",
-            fix="ask for a version that has one in conda.yml and make the lock anew (`nox -s lock`), or "
-            "build "
-            "the wheel yourself and name its folder: export UV_FIND_LINKS=/folder; or set image -> platform.",
-            details=finished.stderr.strip(),
+            fix="ask for a version that has one in conda.yml, or build the wheel yourself and name its "
+            "folder "
+            "(export UV_FIND_LINKS=/folder); then make the lock anew: `nox -s lock`. Or set image -> "
+            "platform.",
+            details=_USING.sub("", without_credentials(finished.stderr)).strip(),
         )
     return failure(
         finished,

@@ -17,7 +17,7 @@ from pathlib import Path
 from toc_build.image.elf import strip
 
 # Raised when other files are pruned, so that environments pruned before are not taken for new ones.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Rule:
 
 RULES = (
     Rule("**/*.pyi", "type stubs"),
+    Rule(
+        "ai_edge_litert/libLiteRtWebGpuAccelerator.so", "drivers for GPUs through WebGPU, which servers lack"
+    ),
+    Rule("ai_edge_litert/tools/apply_plugin_main", "compilers for phones' processors"),
+    Rule("ai_edge_litert/vendors/**/*.so", "compilers for phones' processors"),
     Rule("clang/native/*.so", "libclang, which tensorflow requires and never imports"),
     Rule("h5py/tests/**", "tests"),
     Rule("keras/src/**/*_test.py", "tests"),

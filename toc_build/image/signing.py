@@ -76,8 +76,8 @@ def _failed(name: ImageName, done: str, said: str) -> ImageError:
     return ImageError(
         f"{name} was not {done}.",
         code="TOC-IMAGE-062",
-        fix="do not run an image whose signature does not hold; see cosign's own words below."
+        fix="do not run an image whose signature does not hold; see cosign's own words."
         if done == "verified"
-        else "see cosign's own words below.",
+        else "see cosign's own words.",
         details=said.strip()[-2000:] or None,
     )

@@ -112,6 +112,7 @@ def _go_on(connection: Connection, url: str, blob: Descriptor, part: Path, tell:
     has = part.stat().st_size if part.exists() else 0
     if has >= blob.size:
         return
+    connection.request("HEAD", url, ok={200})  # logs in anew when the last token is too old
     headers = {"Range": f"bytes={has}-"} if has else {}
     with connection.stream(url, headers) as answer, part.open("ab") as target:
         if answer.status_code == 200 and has:  # it does not know ranges
@@ -120,7 +121,7 @@ def _go_on(connection: Connection, url: str, blob: Descriptor, part: Path, tell:
         elif answer.status_code not in {200, 206}:
             answer.read()
             raise connection.refused(answer)
-        for data in answer.iter_raw(_CHUNK):
+        for data in answer.iter_raw():
             target.write(data)
             has += len(data)
             tell(f"fetching {blob.digest[7:19]}: {has / 1e6:.0f} of {blob.size / 1e6:.0f} MB")

@@ -166,7 +166,7 @@ def push_blob(
                 raise _broken(connection, blob, at)
             connection.pause(failures)
             resumed = _where_it_stopped(connection, started)
-            if resumed is None:  # the registry has forgotten the upload
+            if resumed is None:
                 started, at = _start(connection, blob, None) or "", 0
             else:
                 started, at = resumed
@@ -211,13 +211,14 @@ def _send_piece(connection: Connection, url: str, piece: bytes, at: int) -> str 
 
 
 def _where_it_stopped(connection: Connection, url: str) -> tuple[str, int] | None:
-    """The URL to go on with, and how many bytes the registry has; None when it has forgotten the upload."""
+    """The URL to go on with, and how many bytes the registry has; None when the upload must begin again."""
     answer = connection.request("GET", url, ok={202, 204, 400, 404, 405})
     if answer.status_code not in {202, 204}:
         return None
-    last = answer.headers.get("Range", "0-0").rpartition("-")[2]
-    has = int(last) + 1 if last.isdigit() and last != "0" else 0
-    return _location(answer), has
+    last = answer.headers.get("Range", "").rpartition("-")[2]
+    if not last.isdigit() or last == "0":  # none, or one byte: registries differ in what 0-0 means
+        return None
+    return _location(answer), int(last) + 1
 
 
 def _location(answer: httpx.Response) -> str:
