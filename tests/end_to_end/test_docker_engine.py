@@ -54,6 +54,7 @@ def test_an_example_in_a_container(
     free_tcp_port: int,
 ) -> None:
     repository = with_base(example("bright-blob"), base_image, free_tcp_port)
+    before = images_of(engine, "bright-blob")
     shell(repository, "nox", "-s", "deploy_local", "--", "--engine", "docker")
     (container,) = containers_of(engine, cache)
     uri = f"http://127.0.0.1:{free_tcp_port}/score"
@@ -66,7 +67,7 @@ def test_an_example_in_a_container(
 
     shell(repository, "nox", "-s", "delete")
     assert containers_of(engine, cache) == []
-    assert images_of(engine, "bright-blob") == []
+    assert images_of(engine, "bright-blob") == before
     assert json.loads(shell(repository, "toc_build", "status", "--json").stdout)["state"] == "absent"
 
 
