@@ -131,4 +131,7 @@ class Service:
         Raises:
             TargetError: it could not be stopped.
         """
-        draw(self._target.delete(), self._console)
+        from toc_build.deployment.lock import hold
+
+        with hold(self.repository, self._target.name, "delete"):
+            draw(self._target.delete(), self._console)
