@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from toc_build.bundle import Bundle, assemble, open_bundle
+from toc_build.bundle import Bundle, open_bundle
 from toc_build.bundle.store import bundles_dir
 from toc_build.console import Console
 from toc_build.deployment.history import Deployment, History, Result
 from toc_build.deployment.lock import hold
-from toc_build.deployment.prepare import make_lock, prepare
+from toc_build.deployment.prepare import prepare
 from toc_build.deployment.service import Service
 from toc_build.deployment.transaction import Transaction
 from toc_build.environment import ensure_environment
@@ -51,9 +51,9 @@ def deploy(
     loaded = load(Path(repository))
     open_target(target, loaded)  # a target that does not exist is said before anything is built
     with hold(loaded.root, target, "deploy"):
-        bundle, python = _made_ready(loaded, target, console)
-        place = open_target(target, loaded, python=python, port=port)
-        Transaction(loaded, place, bundle, console, allow_untested=allow_untested).carry_out()
+        prepared = prepare(loaded, console=console)
+        place = open_target(target, loaded, python=prepared.environment.python, port=port)
+        Transaction(loaded, place, prepared.bundle, console, allow_untested=allow_untested).carry_out()
     return Service(loaded.root, place, console=console)
 
 
@@ -66,9 +66,11 @@ def reload(repository: Path, *, target: str = DEFAULT_TARGET, console: Console) 
     """
     loaded = load(repository)
     with hold(loaded.root, target, "reload"):
-        bundle, python = _made_ready(loaded, target, console)
-        place = open_target(target, loaded, python=python, port=_live_port(loaded, target))
-        Transaction(loaded, place, bundle, console, kind="reload", allow_untested=True).carry_out()
+        prepared = prepare(loaded, console=console)
+        place = open_target(
+            target, loaded, python=prepared.environment.python, port=_live_port(loaded, target)
+        )
+        Transaction(loaded, place, prepared.bundle, console, kind="reload", allow_untested=True).carry_out()
 
 
 def rollback(
@@ -98,7 +100,7 @@ def rollback(
         history.settle(target, live)
         chosen = choose(history.deployments(target), live, to)
         bundle = _kept_bundle(chosen.digest)
-        if bundle is not None and target == DEFAULT_TARGET:
+        if bundle is not None:
             with console.step(f"scoring environment (Python {bundle.manifest.python})", lazy=True) as update:
                 environment = ensure_environment(bundle.lock_path, bundle.manifest.python, progress=update)
             place = open_target(target, loaded, python=environment.python)
@@ -179,15 +181,6 @@ def choose(deployments: list[Deployment], live: Version | None, to: int | None) 
             fix="`toc-build history` shows what there is; deploy an earlier git revision instead.",
         )
     return earlier[-1]
-
-
-def _made_ready(repository: Repository, target: str, console: Console) -> tuple[Bundle, Path | None]:
-    """The bundle, and the scoring environment's interpreter where the target runs it on this machine."""
-    if target == DEFAULT_TARGET:
-        prepared = prepare(repository, console=console)
-        return prepared.bundle, prepared.environment.python
-    make_lock(repository, console)
-    return assemble(repository), None
 
 
 def _kept_bundle(digest: str) -> Bundle | None:

@@ -57,21 +57,12 @@ def prepare(
     Raises:
         UserError: whatever stands in the way.
     """
-    make_lock(repository, console)
-    environment = scoring_environment(repository, console)
-    return Prepared(repository, environment, assemble(repository, hasher=hasher))
-
-
-def make_lock(repository: Repository, console: Console) -> None:
-    """Locks if there is no lock yet, and sees that the lock fits.
-
-    Raises:
-        EnvironmentBuildError: it does not, or none can be made.
-    """
     if not repository.lock_path.exists():
         with console.step("lock (there is no requirements.lock yet)") as update:
             lock(repository, progress=update)
     check_lock(repository)
+    environment = scoring_environment(repository, console)
+    return Prepared(repository, environment, assemble(repository, hasher=hasher))
 
 
 def scoring_environment(repository: Repository, console: Console) -> ScoringEnvironment:
