@@ -8,6 +8,7 @@ status 2. Anything else that escapes is a bug of ours: traceback, exit status 70
     ├── EnvironmentBuildError      the lock or the scoring environment cannot be made
     ├── BundleError                the bundle cannot be assembled
     ├── TargetError                the target refused, failed or was not reachable
+    │   └── Rejected               the new version answers wrongly; the old one serves on
     └── ScoreError                 a scorer was asked and did not answer with detections
 """
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 EXIT_USER_ERROR = 2
+EXIT_REJECTED = 3
 EXIT_BUG = 70
 
 
@@ -110,8 +112,19 @@ class BundleError(UserError):
     """The bundle cannot be assembled from the model repository."""
 
 
+class ImageError(UserError):
+    """An image cannot be built, read, pushed, signed or run."""
+
+
 class TargetError(UserError):
     """A target refused, failed or could not be reached."""
+
+
+class Rejected(TargetError):  # noqa: N818 - the new version was, and it is what a pipeline asks about
+    """The new version came up and its answers were judged wrong; what answered before answers on.
+
+    Exit status 3, so that a pipeline can tell wrong answers from a failed start.
+    """
 
 
 class ScoreError(UserError):

@@ -153,6 +153,36 @@ class EnvironmentConfig(Section):
             )
 
 
+class ImageConfig(Section):
+    """The container image that is built from the bundle."""
+
+    base: str | None = Field(
+        default=None,
+        description="The image that ours stands on, with Python in it: a registry reference, `oci:FOLDER` or "
+        "`docker-archive:FILE`. The official slim Python image when left out. `toc-build build` adds the "
+        "digest of a reference on first use.",
+        min_length=1,
+        examples=["docker.io/library/python:3.11-slim-bookworm"],
+    )
+    repository: str | None = Field(
+        default=None,
+        description="Where the image is pushed: registry and repository, without a tag.",
+        min_length=1,
+        examples=["example.azurecr.io/models/river-litter"],
+    )
+    platform: Literal["linux/amd64", "linux/arm64"] = Field(
+        default="linux/amd64", description="The system that the image runs on, whatever builds it."
+    )
+    prune: bool = Field(
+        default=True,
+        description="Whether files that no scorer needs (headers, static libraries, symbol tables) are left "
+        "out of the image.",
+    )
+    port: int = Field(
+        default=5001, description="Port that the image listens on; Azure ML expects 5001.", ge=1024, le=65535
+    )
+
+
 class SamplesConfig(Section):
     """The sample images and how answers to them are judged."""
 
@@ -172,6 +202,43 @@ class SamplesConfig(Section):
     def violations(self) -> Iterator[Violation]:
         """The folder lies in the repository."""
         yield from stays_inside("path", self.path)
+
+
+class JudgeConfig(Section):
+    """What a new version must show, asked for the samples, before callers meet it."""
+
+    requests: int = Field(
+        default=24,
+        description="How many requests it is asked; every sample is posted once at least.",
+        ge=1,
+        le=10000,
+    )
+    seconds: int = Field(
+        default=60, description="Seconds after which no new round of samples begins.", ge=1, le=3600
+    )
+    max_error_rate: float = Field(
+        default=0,
+        description="Largest share of requests that may fail, 0 to 1. Wrong answers are never admitted.",
+        ge=0,
+        le=1,
+    )
+    latency_ms: float | None = Field(
+        default=None,
+        description="Largest median of the answer times in milliseconds; any when left out.",
+        gt=0,
+    )
+    slower_than_before: float = Field(
+        default=2,
+        description="How many times as long as by the version before an answer may take.",
+        ge=1,
+        le=1000,
+    )
+    memory_growth_mb: float = Field(
+        default=128,
+        description="By how much its memory may grow meanwhile, in MB (1 MB = 1,000,000 bytes), where the "
+        "target can tell.",
+        gt=0,
+    )
 
 
 class AzureConfig(Section):
@@ -202,8 +269,14 @@ class DeployConfig(Section):
     environment: EnvironmentConfig = Field(
         default_factory=EnvironmentConfig, description="The packages that the scoring code needs."
     )
+    image: ImageConfig = Field(
+        default_factory=ImageConfig, description="The container image that is built from the bundle."
+    )
     samples: SamplesConfig = Field(
         default_factory=SamplesConfig, description="The sample images and how answers to them are judged."
+    )
+    judge: JudgeConfig = Field(
+        default_factory=JudgeConfig, description="What a new version must show before callers meet it."
     )
     azure: AzureConfig = Field(default_factory=AzureConfig, description="The Azure ML workspace.")
     targets: TargetsConfig = Field(default_factory=TargetsConfig, description="Where the bundle may run.")

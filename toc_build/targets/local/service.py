@@ -15,12 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from toc_build.errors import TargetError
 from toc_build.targets.local.logs import ServiceLog
 from toc_build.targets.local.ports import listen
 from toc_build.targets.local.restarts import RestartPolicy
-from toc_build.targets.local.server import OperationCancelled, ServerProcess
+from toc_build.targets.local.server import OperationCancelled, Server
+from toc_build.targets.local.servers import start_server
 from toc_build.targets.local.settings import LOOPBACK, BundleReference, LocalSettings
 from toc_build.targets.local.state import StateFolder, operation_under_way
 from toc_build.targets.protocol import Event, EventKind, State
@@ -42,13 +44,16 @@ class Snapshot:
         digest: of the bundle that answers or is being started.
         port: of the public socket.
         detail: words for a person.
+        version: the digest, the described settings and the deployment's record of the version that answers,
+            or is being started again after a crash, as JSON values; None while there is none.
     """
 
     state: State
-    servers: tuple[ServerProcess, ...] = ()
+    servers: tuple[Server, ...] = ()
     digest: str | None = None
     port: int | None = None
     detail: str | None = None
+    version: dict[str, Any] | None = None
 
 
 class Service:
@@ -79,8 +84,9 @@ class Service:
         self._give_way = threading.Event()  # a restart that waits makes room for a change
         self._closing = threading.Event()
         self._listener: socket.socket | None = None
-        self._current: ServerProcess | None = None
-        self._staged: ServerProcess | None = None
+        self._current: Server | None = None
+        self._deployment: dict[str, str] = {}
+        self._staged: Server | None = None
         self._retiring: list[threading.Thread] = []
         self._numbers = itertools.count(1)
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -91,6 +97,11 @@ class Service:
         """The public port, while there is one."""
         listener = self._listener
         return int(listener.getsockname()[1]) if listener is not None else None
+
+    @property
+    def answering_uri(self) -> str | None:
+        """Where callers are answered now; None while nothing answers."""
+        return f"http://{LOOPBACK}:{self.port}/score" if self._live() is not None else None
 
     def idle(self) -> bool:
         """Whether nothing serves and nothing is being started."""
@@ -107,7 +118,8 @@ class Service:
         settings: LocalSettings,
         emit: Emit,
         cancelled: threading.Event,
-        judge: Callable[[str], None] | None = None,
+        judge: Callable[[Server], None] | None = None,
+        deployment: dict[str, str] | None = None,
     ) -> None:
         """Make a bundle the one that answers.
 
@@ -116,7 +128,8 @@ class Service:
             settings: how.
             emit: given the events.
             cancelled: set by whoever wants it no more; it is heeded until the new server takes over.
-            judge: given the new server's private address before any client meets it; it refuses by raising.
+            judge: given the new server before any client meets it; it refuses by raising.
+            deployment: kept beside the service once the new server answers.
 
         Raises:
             TargetError: the new server did not come up. The old one, if there is one, serves on.
@@ -130,12 +143,12 @@ class Service:
                 listener = self._public_listener(settings.port)
                 new = self._stage(bundle, settings, listener, emit, cancelled)
                 if judge is not None:
-                    judge(new.private_uri)
+                    judge(new)
                 _heed(cancelled, self._closing)
             except BaseException as error:
                 self._give_up_staged(listener, bundle, error)
                 raise
-            self._hand_over(new, listener)
+            self._hand_over(new, listener, deployment or {})
         emit(
             Event(EventKind.READY, "ready", f"http://{LOOPBACK}:{self.port}/score", time.monotonic() - begun)
         )
@@ -181,12 +194,12 @@ class Service:
         listener: socket.socket,
         emit: Emit,
         cancelled: threading.Event,
-    ) -> ServerProcess:
+    ) -> Server:
         """Start a server that answers on its private port only, and wait until it does."""
         emit(Event(EventKind.STEP_STARTED, "init", "starting the server and calling init()"))
         begun = time.monotonic()
         folder = self._folder.servers / str(next(self._numbers))
-        server = ServerProcess(bundle, settings, listener, folder, self._log)
+        server = start_server(bundle, settings, listener, folder, self._log)
         self._staged = server
         self._log.note(f"server {server.pid} started for bundle {bundle.short}")
         port = int(listener.getsockname()[1])
@@ -223,8 +236,9 @@ class Service:
             else:
                 self._publish(State.FAILED, bundle.digest, detail=reason)
 
-    def _hand_over(self, new: ServerProcess, listener: socket.socket) -> None:
+    def _hand_over(self, new: Server, listener: socket.socket, deployment: dict[str, str]) -> None:
         old, self._current, self._staged = self._current, new, None
+        self._deployment = deployment
         old_listener, self._listener = self._listener, listener
         new.open_gate()
         self._log.note(f"server {new.pid} serves on port {self.port}")
@@ -265,7 +279,7 @@ class Service:
             if self.idle():
                 self._on_given_up()
 
-    def _recover(self, dead: ServerProcess) -> None:
+    def _recover(self, dead: Server) -> None:
         """Start a crashed server again, until it stays or has crashed too often."""
         cause = dead.explain_crash()
         listener = self._listener
@@ -303,7 +317,7 @@ class Service:
 
     # -- what is true
 
-    def _live(self) -> ServerProcess | None:
+    def _live(self) -> Server | None:
         current = self._current
         return current if current is not None and current.exit_status() is None else None
 
@@ -313,7 +327,14 @@ class Service:
         servers = tuple(server for server in (self._live(), self._staged) if server is not None)
         if state is State.READY and self._current is not None:
             digest = self._current.bundle.digest
-        self._publish_to(Snapshot(state, servers, digest, port or self.port, detail))
+        version = None
+        if self._current is not None and state is not State.FAILED:
+            version = {
+                "digest": self._current.bundle.digest,
+                "settings": self._current.settings.described(),
+                "record": self._deployment,
+            }
+        self._publish_to(Snapshot(state, servers, digest, port or self.port, detail, version))
 
 
 def _in_short(error: BaseException) -> str:

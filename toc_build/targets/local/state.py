@@ -46,6 +46,8 @@ class Record:
         control: path of the control socket; None for a supervisor that takes no more requests.
         repository: the model repository's root.
         temp_dir: the answering server's folder for temporary files.
+        version: digest, settings and deployment record of the version that answers, as JSON values.
+        engine: address of the container engine that runs the servers; None for processes.
     """
 
     state: State
@@ -60,6 +62,8 @@ class Record:
     control: str | None = None
     repository: str | None = None
     temp_dir: str | None = None
+    version: dict[str, Any] | None = None
+    engine: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -154,6 +158,10 @@ class StateFolder:
             for server in record.servers:
                 server.send(signal.SIGKILL, group=True)
             wait_until_gone(record.servers, 1.0)
+        if record.engine is not None:
+            from toc_build.targets.local.container_run import remove_orphans
+
+            remove_orphans(self.root, record.engine)
 
     def status(self) -> Status:
         """What is true now."""

@@ -1,0 +1,1 @@
+"""What the targets in Azure have in common."""
