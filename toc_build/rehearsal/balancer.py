@@ -23,8 +23,7 @@ from toc_build.rehearsal.domain.refusals import Refusal
 from toc_build.rehearsal.domain.services import ACI, AKS, ENDPOINT
 from toc_build.rehearsal.faults import STATUSES, Faults
 from toc_build.rehearsal.log import RequestLog
-from toc_build.rehearsal.scorers.group import Group
-from toc_build.rehearsal.scorers.replica import Replica
+from toc_build.rehearsal.scorers.group import AnyReplica, Group
 from toc_build.rehearsal.wire.connections import Cut, abort
 from toc_build.rehearsal.wire.tokens import Tokens
 
@@ -224,7 +223,7 @@ class Balancer:
         chosen = self._shares.choose(service, [service.versions[name] for name in able])
         return chosen, able[chosen.name]
 
-    async def _wait_for_replica(self, version: Version, group: Group, limit: int | None) -> Replica:
+    async def _wait_for_replica(self, version: Version, group: Group, limit: int | None) -> AnyReplica:
         deadline = time.monotonic() + version.scorer.queue_ms / 1000
         while (replica := group.take(limit)) is None:
             if group.living == 0 and group.ended.is_set():
@@ -244,7 +243,7 @@ class Balancer:
         send: Send,
         service: Service,
         version: Version,
-        replica: Replica,
+        replica: AnyReplica,
         path: str,
         body: bytes,
     ) -> tuple[int, str]:

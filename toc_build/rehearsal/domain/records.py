@@ -115,6 +115,7 @@ class EnvironmentDefinition(Record):
         conda_packages: what was asked of conda beside Python and pip.
         variables: environment variables.
         image: a whole image to run instead, when the user manages what is in it.
+        interpreter: Python within that image; None for the one on its PATH.
         dockerfile: the user's own Dockerfile.
         server: whether the inference server is put in without being asked for.
     """
@@ -126,6 +127,7 @@ class EnvironmentDefinition(Record):
     conda_packages: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     image: str | None = None
+    interpreter: str | None = None
     dockerfile: str | None = None
     server: bool = False
 

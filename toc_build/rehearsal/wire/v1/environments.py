@@ -56,6 +56,8 @@ def definition_of(ask: Ask, environment: Any) -> EnvironmentDefinition:
     if user_managed:
         found.dockerfile = docker.get("baseDockerfile") or None
         found.image = _image(docker)
+        interpreter = str(python.get("interpreterPath") or "python")
+        found.interpreter = None if interpreter == "python" else interpreter
     return found
 
 
