@@ -458,7 +458,7 @@ def test_local(ws):
 
 
 def test_image(ws):
-    """Services in an image that its user manages, from a registry: BASE_IMAGE brings Python and the server."""
+    """Services in an image that its user manages: BASE_IMAGE brings Python and the server."""
     own = Environment("image-env")
     own.python.user_managed_dependencies = True
     own.docker.base_image = os.environ["BASE_IMAGE"]

@@ -195,7 +195,7 @@ class Deployments:
             raise BuildFailed(f"the entry script {scorer.entry_script} was not uploaded")
         python, image = Path(), None
         if scorer.environment.image is not None:
-            image = pull_image(scorer.environment.image, log)
+            image = pull_image(scorer.environment, log)
         else:
             python = build_environment(scorer.environment, root, log).python
         operations.tell(operation.id, "The environment is ready.")

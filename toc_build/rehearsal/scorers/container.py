@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toc_build.errors import TargetError
+from toc_build.rehearsal.domain.records import EnvironmentDefinition
 from toc_build.rehearsal.scorers.failures import BuildFailed, StartFailed
 from toc_build.rehearsal.scorers.program import WORKER_FAILED, WORKER_FAILED_STATUS, Program, answers
 
@@ -29,11 +30,11 @@ LABEL = "com.github.toc-build.rehearsal"  # pid of the server that started the c
 TICK_SECONDS = 0.1
 
 
-def pull_image(image: str, log: Callable[[str], None]) -> str:
-    """Sees to it that the engine has an image, and returns what the engine calls it.
+def pull_image(definition: EnvironmentDefinition, log: Callable[[str], None]) -> str:
+    """Sees to it that the engine has an environment's image, and returns what the engine calls it.
 
     Args:
-        image: with its registry.
+        definition: with the image, its registry and who may pull from there.
         log: given each line of the build's log.
 
     Raises:
@@ -41,12 +42,15 @@ def pull_image(image: str, log: Callable[[str], None]) -> str:
     """
     from docker.errors import DockerException
 
+    image = str(definition.image)
+    user, password = definition.image_user, definition.image_password
     client = connect(log)
     try:
         _remove_orphans(client)
         log(f"Pulling {image}")
         try:
-            client.images.pull(image)
+            access = {"username": user, "password": password} if user and password else None
+            client.images.pull(image, auth_config=access)
         except DockerException as error:
             log(str(error))
         found = client.images.get(image)
