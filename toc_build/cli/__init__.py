@@ -13,11 +13,13 @@ from collections.abc import Sequence
 import typer
 
 from toc_build.cli import (
+    build,
     delete,
     deploy,
     doctor,
     env,
     history,
+    image,
     lock,
     logs,
     plan,
@@ -42,11 +44,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(validate, doctor, lock, test, serve, plan, deploy, smoke, score, status, logs, history, rollback),
-    *(delete, schema),
+    *(validate, doctor, lock, test, build, serve, plan, deploy, smoke, score, status, logs, history),
+    *(rollback, delete, schema),
 ):
     module.register(app)
 app.add_typer(env.app, name="env")
+app.add_typer(image.app, name="image")
 
 
 def _print_version(value: bool) -> None:

@@ -19,6 +19,10 @@ def deploy(
             min=0, max=65535, metavar="PORT", help="local: instead of the one in deploy.yml; 0: any free one."
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="ENGINE", help="local: process or docker, instead of the one in deploy.yml."),
+    ] = None,
     allow_untested: Annotated[
         bool,
         typer.Option(
@@ -39,7 +43,9 @@ def deploy(
     from toc_build.deployment.records import read_test_record
 
     console = Console()
-    service = apply(repository, target, port=port, allow_untested=allow_untested, console=console)
+    service = apply(
+        repository, target, port=port, engine=engine, allow_untested=allow_untested, console=console
+    )
     status = service.status()
     if as_json:
         console.json(status_as_json(status))

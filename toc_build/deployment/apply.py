@@ -10,14 +10,14 @@ from toc_build.bundle.store import bundles_dir
 from toc_build.console import Console
 from toc_build.deployment.history import Deployment, History, Result
 from toc_build.deployment.lock import hold
-from toc_build.deployment.prepare import prepare
+from toc_build.deployment.prepare_target import DOCKER, prepare_target
 from toc_build.deployment.service import Service
 from toc_build.deployment.transaction import Transaction
 from toc_build.environment import ensure_environment
 from toc_build.errors import BundleError, TargetError, UserError
 from toc_build.repository import Repository, load
 from toc_build.targets.protocol import Version
-from toc_build.targets.registry import DEFAULT_TARGET, open_target
+from toc_build.targets.registry import DEFAULT_TARGET, open_target, running_engine
 
 
 def deploy(
@@ -25,6 +25,7 @@ def deploy(
     target: str = DEFAULT_TARGET,
     *,
     port: int | None = None,
+    engine: str | None = None,
     allow_untested: bool = False,
     console: Console | None = None,
 ) -> Service:
@@ -38,6 +39,8 @@ def deploy(
         repository: the folder that holds `deploy.yml`.
         target: where it runs: `local`, a background process on this machine.
         port: for `local`: instead of the one in `deploy.yml`; 0 for any free one.
+        engine: for `local`: instead of the one in `deploy.yml`; `process`, or `docker` for the image in a
+            container.
         allow_untested: targets other than `local` refuse a bundle that has no passing test on record; with
             this they take it, and the record says so.
         console: draws the long steps; a quiet one when omitted.
@@ -49,11 +52,10 @@ def deploy(
     """
     console = console or Console(quiet=True)
     loaded = load(Path(repository))
-    open_target(target, loaded)  # a target that does not exist is said before anything is built
+    open_target(target, loaded, engine=engine)  # what does not exist is said before anything is built
     with hold(loaded.root, target, "deploy"):
-        prepared = prepare(loaded, console=console)
-        place = open_target(target, loaded, python=prepared.environment.python, port=port)
-        Transaction(loaded, place, prepared.bundle, console, allow_untested=allow_untested).carry_out()
+        loaded, place, bundle = prepare_target(target, loaded, console=console, port=port, engine=engine)
+        Transaction(loaded, place, bundle, console, allow_untested=allow_untested).carry_out()
     return Service(loaded.root, place, console=console)
 
 
@@ -66,11 +68,15 @@ def reload(repository: Path, *, target: str = DEFAULT_TARGET, console: Console) 
     """
     loaded = load(repository)
     with hold(loaded.root, target, "reload"):
-        prepared = prepare(loaded, console=console)
-        place = open_target(
-            target, loaded, python=prepared.environment.python, port=_live_port(loaded, target)
+        loaded, place, bundle = prepare_target(
+            target,
+            loaded,
+            console=console,
+            port=_live_port(loaded, target),
+            engine=running_engine(loaded),
+            mounted=True,
         )
-        Transaction(loaded, place, prepared.bundle, console, kind="reload", allow_untested=True).carry_out()
+        Transaction(loaded, place, bundle, console, kind="reload", allow_untested=True).carry_out()
 
 
 def rollback(
@@ -94,16 +100,17 @@ def rollback(
     """
     console = console or Console(quiet=True)
     loaded = load(Path(repository))
-    place = open_target(target, loaded)
+    engine = running_engine(loaded)
+    place = open_target(target, loaded, engine=engine)
     with hold(loaded.root, target, "rollback"):
         history, live = History(loaded.root), place.live()
         history.settle(target, live)
         chosen = choose(history.deployments(target), live, to)
         bundle = _kept_bundle(chosen.digest)
-        if bundle is not None:
+        if bundle is not None and place.describe().engine != DOCKER:
             with console.step(f"scoring environment (Python {bundle.manifest.python})", lazy=True) as update:
                 environment = ensure_environment(bundle.lock_path, bundle.manifest.python, progress=update)
-            place = open_target(target, loaded, python=environment.python)
+            place = open_target(target, loaded, python=environment.python, engine=engine)
         done = Transaction(loaded, place, bundle, console, kind="rollback", to=chosen).carry_out()
         return done or chosen
 
