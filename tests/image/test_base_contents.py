@@ -92,6 +92,14 @@ def test_licences_are_read_where_a_machine_can_read_them(tmp_path: Path) -> None
     assert found == {"libc6": (), "libssl3": ("Apache-2.0",)}
 
 
+def test_the_python_that_the_path_finds_first_comes_first(tmp_path: Path) -> None:
+    files = {"usr/bin/python3.11": "Debian's", "usr/local/bin/python3.11": "the image's own"}
+
+    found = read_contents(layers(tmp_path, files))
+
+    assert [item.path for item in found.interpreters] == ["usr/local/bin/python3.11", "usr/bin/python3.11"]
+
+
 def test_several_gzip_members_are_one_archive(tmp_path: Path) -> None:
     data = archive(base_files("3.11"))
     path = tmp_path / "layer.tar.gz"

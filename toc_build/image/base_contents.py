@@ -69,7 +69,7 @@ class Contents:
     """What was found in a base.
 
     Attributes:
-        interpreters: every Python on the usual path, `/usr/bin` before `/usr/local/bin`.
+        interpreters: every Python on the usual path, `/usr/local/bin` before `/usr/bin` as the path has it.
         libc: what uv calls the newest system whose wheels run there, such as `manylinux_2_36`.
         system: `ID` and `VERSION_ID` of os-release, such as `debian` and `12`; empty when unknown.
         packages: sorted by name.
@@ -128,7 +128,7 @@ def read_contents(layers: Iterable[Path]) -> Contents:
     packages = _packages(texts)
     interpreters = sorted(
         (Interpreter(name, match[1]) for name in names if (match := _PYTHON.fullmatch(name))),
-        key=lambda item: item.path,
+        key=lambda item: (not item.path.startswith("usr/local/"), item.path),
     )
     release = next((texts[name] for name in _RELEASE if texts.get(name)), "")
     return Contents(

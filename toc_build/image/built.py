@@ -94,7 +94,7 @@ class BuiltImage:
         names = [f"blobs/sha256/{layer.digest.partition(':')[2]}" for layer in self.layers]
         config = f"blobs/sha256/{self.config_digest.partition(':')[2]}"
         manifest = [{"Config": config, "Layers": names, "RepoTags": [self.reference_name]}]
-        with tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
+        with tarfile.open(fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT) as archive:
             for digest in dict.fromkeys((self.config_digest, *(layer.digest for layer in self.layers))):
                 if digest in without:
                     continue

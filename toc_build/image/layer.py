@@ -1,9 +1,8 @@
 """Writes a layer: the same files give the same bytes, on every machine and at every time.
 
 `environment_layer`, `bundle_layers` and `tools/minimal_base.py` call `write_layer`. Entries are sorted,
-belong to root, have one of two modes and one time. The archive is compressed by libdeflate, in gzip
-members of a fixed size: its output is the same on every processor, whereas that of zlib differs with whose
-zlib Python came with.
+belong to root, have one of two modes and one time. The archive is compressed in gzip members of a fixed
+size by libdeflate, whose version is pinned; what zlib writes depends on whose zlib Python came with.
 """
 
 from __future__ import annotations
