@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support import engine, engine_images
 from support.model_repository import write_model_repository
+from support.real_base import shared_base
 
 from toc_build.paths import CACHE_VARIABLE
 
@@ -52,7 +53,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine.Regist
 @pytest.fixture(scope="session")
 def base_image(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A minimal Debian base with Python 3.11, as deploy.yml's `image: base` names it."""
-    return engine_images.base_layout(engine_images.shared_folder(tmp_path_factory))
+    return f"oci:{shared_base(tmp_path_factory)}"
 
 
 @pytest.fixture(scope="session")

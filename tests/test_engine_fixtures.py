@@ -8,6 +8,7 @@ from pathlib import Path
 
 from support import engine
 from support.engine import Registry
+from support.targets_bundles import until
 
 
 def test_an_engine_answers_at_its_address(engine_address: str) -> None:
@@ -20,7 +21,7 @@ def test_an_engine_answers_at_its_address(engine_address: str) -> None:
 def test_a_registry_on_loopback(registry: Registry) -> None:
     with urllib.request.urlopen(f"http://{registry.address}/v2/") as answer:
         assert answer.status == 200
-    assert any("/v2/" in line for line in registry.log)
+    assert until(lambda: any("/v2/" in line for line in registry.log))
 
 
 def test_two_registries_at_once(registry: Registry, tmp_path: Path) -> None:

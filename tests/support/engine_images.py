@@ -1,23 +1,18 @@
-"""Images for tests: a base made from Debian packages, and one with a server into which bundles are mounted.
+"""An image with a server, into which tests mount their bundles.
 
-Each is made once for all test processes. What they are made from does not change from test to test, so they
-stay in the engine, which is the tests' own.
+It is made once for all test processes. What it is made from does not change from test to test, so it stays in
+the engine, which is the tests' own.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import filelock
 import pytest
-from support.engine import cannot
 from support.model_repository import write_model_repository
 
 from toc_build.paths import CACHE_VARIABLE
-
-ROOT = Path(__file__).parents[2]
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,24 +21,6 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (own.parent if own.name.startswith("popen-") else own) / "images"
     folder.mkdir(exist_ok=True)
     return folder
-
-
-def base_layout(folder: Path) -> str:
-    """A minimal Debian base with Python 3.11, as deploy.yml's `image: base` names it."""
-    layout = folder / "base"
-    with filelock.FileLock(folder / "base.lock"), pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CACHE_VARIABLE, str(folder / "cache"))
-        if not (layout / "index.json").exists():
-            done = subprocess.run(
-                [sys.executable, str(ROOT / "tools" / "minimal_base.py"), str(layout)],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=300,
-            )
-            if done.returncode:
-                cannot(f"no base image can be made here: {' '.join(done.stderr.split())[-300:]}")
-    return f"oci:{layout}"
 
 
 def server_image(folder: Path, base: str, engine_url: str) -> str:

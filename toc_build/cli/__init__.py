@@ -27,6 +27,7 @@ from toc_build.cli import (
     schema,
     score,
     serve,
+    smoke,
     status,
     test,
     validate,
@@ -43,8 +44,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(validate, doctor, lock, test, build, serve, plan, deploy, score, status, logs, history, rollback),
-    *(delete, schema),
+    *(validate, doctor, lock, test, build, serve, plan, deploy, smoke, score, status, logs, history),
+    *(rollback, delete, schema),
 ):
     module.register(app)
 app.add_typer(env.app, name="env")

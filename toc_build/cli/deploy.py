@@ -55,6 +55,7 @@ def deploy(
     console.note(f"bundle {status.digest}{'' if tested else ' (no passing test on record: nox -s test)'}")
     console.note(f"try it:   curl --data-binary @{_a_sample(service.repository)} {service.scoring_uri}")
     console.note("look:     nox -s status   nox -s logs -- --follow")
+    console.note("undo:     nox -s rollback   nox -s history")
     console.note("stop:     nox -s delete")
 
 

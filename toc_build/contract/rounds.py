@@ -20,6 +20,7 @@ from toc_build.contract.rules import Breach
 from toc_build.contract.samples import Sample
 from toc_build.runtime import Detection
 
+_MOST_TIMEOUTS = 2
 _MOST_TOLD = 20  # failures told in words; they are all counted
 
 
@@ -54,8 +55,9 @@ class Rounds:
 
     Attributes:
         requests: how many were made.
-        failures: the first of those that failed, in their order.
         failed: how many failed in all.
+        wrong: how many of these were answered wrongly.
+        failures: the first of those that failed, in their order: some of each kind.
         answers: the first readable answer to each sample, right or wrong, by the sample's name.
         seconds: of every request that was answered, by the sample's name.
         memory: bytes, measured after the requests of those numbers.
@@ -63,6 +65,7 @@ class Rounds:
 
     requests: int = 0
     failed: int = 0
+    wrong: int = 0
     failures: list[Failure] = field(default_factory=list)
     answers: dict[str, tuple[Detection, ...]] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -83,7 +86,8 @@ class Rounds:
     def failure(self, found: Failure) -> None:
         """Count one more failure."""
         self.failed += 1
-        if len(self.failures) < _MOST_TOLD:
+        self.wrong += found.wrong
+        if sum(failure.wrong is found.wrong for failure in self.failures) < _MOST_TOLD:
             self.failures.append(found)
 
 
@@ -154,7 +158,7 @@ def ask_rounds(
                     judged.memory[judged.requests] = used
                 if beside is not None:
                     _ask_other(incumbent, sample, bodies[sample.name], other)
-                if judged.failures and judged.failures[-1].rule == "service.alive":
+                if _given_up(judged):
                     return judged, other
             if _hopeless(judged):
                 break
@@ -192,6 +196,12 @@ def _ask_other(scorer: Scorer, sample: Sample, body: bytes, found: Rounds) -> No
         found.seconds.setdefault(sample.name, []).append(answer.seconds)
     except (Breach, Unreachable):
         found.failed += 1  # the one before may be as wrong as it likes: it is leaving
+
+
+def _given_up(found: Rounds) -> bool:
+    """Whether more requests would only take their time."""
+    rules = [failure.rule for failure in found.failures]
+    return "service.alive" in rules or rules.count("answer.timeout") >= _MOST_TIMEOUTS
 
 
 def _hopeless(found: Rounds) -> bool:

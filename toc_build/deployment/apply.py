@@ -100,13 +100,14 @@ def rollback(
     """
     console = console or Console(quiet=True)
     loaded = load(Path(repository))
-    engine = running_engine(loaded)
-    place = open_target(target, loaded, engine=engine)
+    place = open_target(target, loaded)
     with hold(loaded.root, target, "rollback"):
         history, live = History(loaded.root), place.live()
         history.settle(target, live)
         chosen = choose(history.deployments(target), live, to)
         bundle = _kept_bundle(chosen.digest)
+        engine = _engine_of(chosen)
+        place = open_target(target, loaded, engine=engine)
         if bundle is not None and place.describe().engine != DOCKER:
             with console.step(f"scoring environment (Python {bundle.manifest.python})", lazy=True) as update:
                 environment = ensure_environment(bundle.lock_path, bundle.manifest.python, progress=update)
@@ -197,6 +198,12 @@ def _kept_bundle(digest: str) -> Bundle | None:
     except BundleError:
         return None
     return None if bundle.verify() else bundle
+
+
+def _engine_of(deployment: Deployment) -> str | None:
+    """What ran it then, where its target has engines to choose from."""
+    engine = deployment.settings.get("engine")
+    return engine if isinstance(engine, str) else None
 
 
 def _live_port(repository: Repository, target: str) -> int | None:

@@ -60,7 +60,7 @@ class Engine:
                 "the container engine cannot be asked: the package `docker` is not installed",
                 code="TOC-ENGINE-001",
                 where="deploy.yml targets -> local -> engine",
-                fix="install `toc-build[docker]`: in noxfile.py's header, or with `pip install "
+                fix="write `toc-build[docker]` for `toc-build` in noxfile.py's header, or run `pip install "
                 "'toc-build[docker]'`; `engine: process` does without",
             ) from None
         address = EngineAddress(url) if url is not None else find(environ)

@@ -30,6 +30,7 @@ _NO_THREADS = re.compile(
 )
 _NO_NETWORK = re.compile(
     r"Temporary failure in name resolution|Name or service not known|Network is unreachable"
+    r"|(?:TimeoutError|ConnectTimeout|URLError|gaierror)\b.*timed out"
 )
 WHERE = "deploy.yml targets -> local -> container"
 

@@ -80,6 +80,7 @@ def create(client: DockerClient, wish: Wish, *, isolated: bool) -> Container:
             _command(image, settings),
             name=f"toc-build-{wish.bundle.short}-{secrets.token_hex(3)}",
             environment=_environment(image, wish),
+            working_dir=MOUNTED_CODE if settings.mounted else None,  # gunicorn imports from there first
             user=image.get("User") if not _is_root(image.get("User")) else FALLBACK_USER,
             labels={OWNER_LABEL: str(wish.owner.absolute()), BUNDLE_LABEL: wish.bundle.digest},
             volumes=_volumes(wish),

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
 from toc_build.targets.local.ports import BACKLOG, share
 
 CONNECT_SECONDS = 10.0
 LINGER_SECONDS = 5.0  # how long a caller that was told the end may take to hang up
+LAST_WORDS_SECONDS = 2.0
+LOOK_SECONDS = 0.01
 DO_SECONDS = 10.0  # a loop that takes longer is stuck: a bug
 FRESH_SECONDS = 1.0  # a connection this young is expected to bring a request
 _Result = TypeVar("_Result")
@@ -35,7 +38,7 @@ class Forwarder:
         self._address = address
         self._pairs: set[_Pair] = set()
         self._servers: list[asyncio.Server] = []
-        self._public: list[asyncio.Server] = []
+        self._public: list[tuple[asyncio.Server, socket.socket]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"forward-{address[1]}", daemon=True)
         self._thread.start()
@@ -59,9 +62,10 @@ class Forwarder:
         return self._thread.is_alive() and self._do(self._busy())
 
     def close(self) -> None:
-        """Cut every connection, and end. Harmless when repeated."""
+        """End; connections are cut, once what was on its way to a caller has gone. Harmless when repeated."""
         if not self._thread.is_alive():
             return
+        self._do(self._last_words())
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -70,7 +74,7 @@ class Forwarder:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
-            for server in (*self._servers, *self._public):
+            for server in (*self._servers, *(server for server, _ in self._public)):
                 server.close()
             for pair in list(self._pairs):
                 pair.abort()
@@ -86,18 +90,40 @@ class Forwarder:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(DO_SECONDS)
 
     async def _listen(self, listener: socket.socket, public: bool) -> None:
-        server = await self._loop.create_server(
-            lambda: _Caller(_Pair(self._address, self._pairs)), sock=listener, backlog=BACKLOG
-        )
-        (self._public if public else self._servers).append(server)
+        server = await self._loop.create_server(self._caller, sock=listener, backlog=BACKLOG)
+        if public:
+            self._public.append((server, listener))
+        else:
+            self._servers.append(server)
 
     async def _stop_accepting(self) -> None:
-        for server in self._public:
+        for server, listener in self._public:
+            # Who waits in the socket's queue would be refused, if nobody else accepted from it.
+            waiting = list(_all_waiting(listener))
             server.close()
+            for connection in waiting:
+                await self._loop.connect_accepted_socket(self._caller, connection)
         self._public.clear()
+
+    async def _last_words(self) -> None:
+        deadline = self._loop.time() + LAST_WORDS_SECONDS
+        while any(pair.telling() for pair in self._pairs) and self._loop.time() < deadline:
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _caller(self) -> _Caller:
+        return _Caller(_Pair(self._address, self._pairs))
 
     async def _busy(self) -> bool:
         return any(pair.busy() for pair in self._pairs)
+
+
+def _all_waiting(listener: socket.socket) -> Iterator[socket.socket]:
+    """Every connection that waits to be accepted."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            yield connection
 
 
 class _Pair:
@@ -109,6 +135,7 @@ class _Pair:
         self.caller: asyncio.Transport | None = None
         self.server: asyncio.Transport | None = None
         self.awaiting = False  # the caller has said something that was not answered yet
+        self.said_all = False  # the container has nothing more to say
         self._met = time.monotonic()
         self._said_anything = False
         pairs.add(self)
@@ -116,6 +143,12 @@ class _Pair:
     def busy(self) -> bool:
         """Whether an answer is due, or a request is about to come."""
         return self.awaiting or (not self._said_anything and time.monotonic() - self._met < FRESH_SECONDS)
+
+    def telling(self) -> bool:
+        """Whether the caller may still be told something."""
+        if self.caller is None or self.server is None or self.caller.is_closing():
+            return False
+        return not self.said_all or self.caller.get_write_buffer_size() > 0
 
     def asked(self) -> None:
         """The caller has said something."""
@@ -202,9 +235,9 @@ class _Answerer(asyncio.Protocol):
 
     def __init__(self, pair: _Pair) -> None:
         self._pair = pair
-        self._said = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._socket = transport.get_extra_info("socket")
         if self._pair.caller is None or self._pair.caller.is_closing():
             transport.close()
 
@@ -217,7 +250,9 @@ class _Answerer(asyncio.Protocol):
         self._say_goodbye()
         return True
 
-    def connection_lost(self, _error: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
+        if error is not None:
+            self._read_last_words()
         self._say_goodbye()
 
     def pause_writing(self) -> None:
@@ -228,12 +263,21 @@ class _Answerer(asyncio.Protocol):
         if self._pair.caller is not None and not self._pair.caller.is_closing():
             self._pair.caller.resume_reading()
 
+    def _read_last_words(self) -> None:
+        """Pass on an answer that came before the server closed with a part of the request unread.
+
+        Writing to it has failed then, and asyncio reads no more.
+        """
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._socket.fileno())) as rest:
+            while data := rest.recv(65536):
+                self.data_received(data)
+
     def _say_goodbye(self) -> None:
         """Tell the caller that no more comes."""
         self._pair.awaiting = False
         caller = self._pair.caller
-        if caller is not None and not caller.is_closing() and not self._said:
-            self._said = True
+        if caller is not None and not caller.is_closing() and not self._pair.said_all:
+            self._pair.said_all = True
             caller.write_eof()
             # Closed at once, with bytes of the caller's unread, it would lose the answer on its way.
             asyncio.get_running_loop().call_later(LINGER_SECONDS, caller.close)

@@ -130,6 +130,7 @@ class ServerContainer(Server):
             streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
             connection = api.attach_socket(container.id, params=streams)  # nothing is missed
             container.start()
+            self._deadline = time.monotonic() + self.settings.readiness_seconds
             return container, connection, container_run.address_of(container, self._how, isolated=isolated)
         except APIError as error:
             _remove(container)
@@ -156,6 +157,7 @@ class ServerContainer(Server):
         if self._retiring:
             return
         self._retiring = True
+        self._public.close()  # otherwise callers would go on to queue up at a socket nobody accepts from
         self._forwarder.stop_accepting()
         threading.Thread(target=self._ask_to_end, name="retire", daemon=True).start()
 

@@ -77,6 +77,7 @@ class LocalSettings:
     def described(self) -> dict[str, object]:
         """What a user may set and compare: a plan shows it, and a version is put back with it."""
         values: dict[str, object] = {
+            "engine": self.engine,
             "port": self.port,
             "readiness_seconds": self.readiness_seconds,
             "workers": self.workers,
@@ -88,8 +89,9 @@ class LocalSettings:
         return values
 
     def with_described(self, values: Mapping[str, object]) -> LocalSettings:
-        """These settings with those of an earlier version in their place."""
+        """These settings with those of an earlier version in their place; the engine stays what it is."""
         changed: dict[str, Any] = {name: values[name] for name in self.described() if name in values}
+        changed.pop("engine", None)
         limits = {name: changed.pop(name) for name in CONTAINER_LIMITS if name in changed}
         if self.container is not None:
             changed["container"] = dataclasses.replace(self.container, **limits)

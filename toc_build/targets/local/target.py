@@ -87,7 +87,10 @@ class LocalTarget:
             self.live(),
             bundle.digest,
             effect=_effect,
-            needs=Needs(cores=self._settings.workers),
+            needs=Needs(
+                cores=self._settings.workers,
+                memory_gb=self._settings.container.memory_gb if self._settings.container else None,
+            ),
             cost=Cost.NOTHING,
         )
 
