@@ -23,6 +23,7 @@ from toc_build.cli import (
     lock,
     logs,
     plan,
+    rehearse,
     rollback,
     schema,
     score,
@@ -50,6 +51,7 @@ for module in (
     module.register(app)
 app.add_typer(env.app, name="env")
 app.add_typer(image.app, name="image")
+app.add_typer(rehearse.app, name="rehearse")
 
 
 def _print_version(value: bool) -> None:
