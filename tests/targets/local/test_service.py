@@ -15,7 +15,7 @@ from toc_build.errors import TargetError
 from toc_build.targets import Event, EventKind, State
 from toc_build.targets.local import LocalSettings
 from toc_build.targets.local.logs import ServiceLog
-from toc_build.targets.local.server import OperationCancelled, ServerProcess
+from toc_build.targets.local.server import OperationCancelled, Server
 from toc_build.targets.local.service import Service, Snapshot
 from toc_build.targets.local.settings import BundleReference
 from toc_build.targets.local.state import StateFolder
@@ -49,9 +49,8 @@ def test_judged_before_any_client_meets_it(service: Service, tmp_path: Path, see
     assert port is not None
     judged: list[str] = []
 
-    def judge(new: ServerProcess) -> None:
-        request = urllib.request.Request(f"{new.private_uri}/score", data=b"x")
-        with urllib.request.urlopen(request) as answer:
+    def judge(new: Server) -> None:
+        with urllib.request.urlopen(urllib.request.Request(f"{new.private_uri}/score", data=b"x")) as answer:
             judged.append(answer.read().decode())
         publicly = {post(port) for _ in range(20)}
         judged.extend(publicly)
