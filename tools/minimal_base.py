@@ -1,4 +1,4 @@
-"""Makes a minimal Debian image with Python for images to stand on: no shell, no package manager, 25 packages.
+"""Makes a minimal Debian image with Python for images to stand on: no shell, no package manager.
 
     python tools/minimal_base.py FOLDER [--suite bookworm] [--mirror URL]
 
