@@ -65,6 +65,9 @@ class AciTarget(Section):
     enable_app_insights: bool = Field(
         default=False, description="Whether requests are logged to Application Insights."
     )
+    collect_model_data: bool = Field(
+        default=False, description="Whether Azure ML keeps what the scoring script collects as model data."
+    )
     tags: Tags = Field(default_factory=dict, description="Tags of the service: texts by name.")
 
     def violations(self) -> Iterator[Violation]:
@@ -163,6 +166,9 @@ class AksTarget(Section):
     )
     enable_app_insights: bool = Field(
         default=False, description="Whether requests are logged to Application Insights."
+    )
+    collect_model_data: bool = Field(
+        default=False, description="Whether Azure ML keeps what the scoring script collects as model data."
     )
     tags: Tags = Field(default_factory=dict, description="Tags of the service: texts by name.")
 

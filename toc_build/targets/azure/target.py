@@ -1,0 +1,270 @@
+"""A target of the cloud behind the target protocol: what `aci` and `aks` have in common.
+
+Made by `registry`. How a version gets there is `transaction`'s; here is what can be asked of a service.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from toc_build.errors import TargetError
+from toc_build.findings import Finding
+from toc_build.targets.azure import lock
+from toc_build.targets.azure.kind import Kind
+from toc_build.targets.azure.payload import Live, read_live
+from toc_build.targets.azure.transaction import PAUSES, Transaction, candidate_name
+from toc_build.targets.azure.v1.client import Client
+from toc_build.targets.plan import BUNDLE, Cluster, Effect, Plan, make_plan
+from toc_build.targets.protocol import (
+    DeployableBundle,
+    Event,
+    Judge,
+    Status,
+    TargetDescription,
+    Version,
+)
+from toc_build.targets.steps import Steps
+
+ALL_LINES = 5000  # as many as Azure keeps
+FOLLOW_SECONDS = 2.0
+
+# Sees what only the cloud knows (clusters, quotas, other services) before anything is uploaded.
+Look = Callable[[Client, "Place", DeployableBundle, Live | None], tuple[tuple[Finding, ...], Cluster | None]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Everything that a target is set to do.
+
+    Attributes:
+        kind: ACI or AKS.
+        service: the service's name.
+        settings: of the service.
+        workspace: in words, for messages.
+        model_name: under which the model is registered.
+        registered: `name:version` of a model that is registered already, in place of the bundle's.
+        scoring_dir: the folder of the scoring code in the model repository, for messages.
+        model_dir: the folder of the artifacts there.
+        lock: the file of the lock against a second change.
+        find_bundle: the folder of a bundle by its digest, where this machine still has it.
+        deadlines: step -> seconds, over the usual ones.
+        where: the place of a setting in `deploy.yml`, for findings.
+    """
+
+    kind: Kind
+    service: str
+    settings: Mapping[str, Any]
+    workspace: str
+    model_name: str
+    lock: Path
+    registered: str | None = None
+    scoring_dir: str = "scoring"
+    model_dir: str = "model"
+    find_bundle: Callable[[str], Path | None] = lambda _digest: None
+    deadlines: Mapping[str, float] = field(default_factory=dict)
+    where: Callable[..., str | None] = lambda *_path: None
+
+
+class AzureTarget:
+    """A bundle served by Azure ML.
+
+    Args:
+        place: what it is set to do.
+        client: makes a connection; each command opens one.
+        look: sees what only the cloud knows, for `plan`.
+        sleep: waits between two looks at a log.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        client: Callable[[], Client],
+        look: Look,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._place = place
+        self._client = client
+        self._look = look
+        self._sleep = sleep
+
+    @property
+    def name(self) -> str:
+        """`aci` or `aks`."""
+        return self._place.kind.name
+
+    def describe(self) -> TargetDescription:
+        """What this target is set to do; touches nothing."""
+        place = self._place
+        where = f"{place.service} in the workspace {place.workspace}, {place.kind.where(place.settings)}"
+        return TargetDescription(self.name, "Azure ML (SDK v1)", where, dict(place.settings))
+
+    def live(self) -> Version | None:
+        """The version that answers now, as the service itself says."""
+        with self._client() as client:
+            found = self._find(client)
+        return found.version if found and found.status().scoring_uri else None
+
+    def plan(self, bundle: DeployableBundle) -> Plan:
+        """What `apply(bundle)` would change; nothing is uploaded."""
+        with self._client() as client:
+            found = self._find(client)
+            findings, cluster = self._look(client, self._place, bundle, found)
+        version = found.version if found is not None and found.judged else None
+        if found is not None and version is None:
+            version = found.version or Version("", {})
+        return self._plan(bundle, version, findings, cluster)
+
+    def apply(
+        self,
+        bundle: DeployableBundle,
+        *,
+        judge: Judge | None = None,
+        record: Mapping[str, str] | None = None,
+    ) -> Iterator[Event]:
+        """Make the bundle the one that answers; see the protocol.
+
+        Raises:
+            TargetError: with the cause; what served before serves on.
+        """
+        yield from self._put(bundle, dict(self._place.settings), judge, record, checked=True)
+
+    def rollback(
+        self,
+        to: Version,
+        bundle: DeployableBundle | None = None,
+        *,
+        judge: Judge | None = None,
+        record: Mapping[str, str] | None = None,
+    ) -> Iterator[Event]:
+        """Make an earlier version, with the settings of then, the one that answers."""
+        if bundle is None:
+            root = self._place.find_bundle(to.digest)
+            if root is None:
+                raise TargetError(
+                    f"the version {to.digest[:19]} is not kept on this machine any more",
+                    code="TOC-TARGET-005",
+                    fix="check out its git revision and deploy it anew",
+                )
+            bundle = _Kept(root, to.digest)
+        yield from self._put(bundle, {**self._place.settings, **to.settings}, judge, record, checked=False)
+
+    def status(self) -> Status:
+        """What is true now."""
+        from toc_build.targets.protocol import State
+
+        with self._client() as client:
+            found = self._find(client)
+        return Status(State.ABSENT) if found is None else found.status()
+
+    def headers(self) -> dict[str, str]:
+        """What callers must send: the key or a token, where the service asks for one. Never to be printed."""
+        with self._client() as client:
+            found: dict[str, str] = client.call("keys", name=self._place.service)
+            return found
+
+    def logs(self, tail: int | None = None, follow: bool = False) -> Iterator[str]:
+        """The container's output, oldest line first.
+
+        Raises:
+            TargetError: there is no service.
+        """
+        with self._client() as client:
+            if self._find(client) is None:
+                raise self._nothing_deployed()
+            lines = _log(client, self._place.service)
+            yield from lines if tail is None else lines[-tail:]
+            while follow and self._find(client) is not None:
+                self._sleep(FOLLOW_SECONDS)
+                again = _log(client, self._place.service)
+                yield from _new_lines(lines, again)
+                lines = again
+
+    def delete(self) -> Iterator[Event]:
+        """Delete the service and a candidate that was left beside it."""
+        steps = Steps({"stop": 900.0})
+        with lock.held(self._place.lock, "delete"), self._client() as client:
+            names = [
+                name
+                for name in (candidate_name(self._place.service), self._place.service)
+                if client.call("service", name=name) is not None
+            ]
+            if not names:
+                return
+            yield steps.start("stop", "deleting the service")
+            for name in names:
+                client.call("delete_service", name=name, pause_seconds=PAUSES, seconds=steps.remaining())
+            yield steps.finish()
+
+    def _put(
+        self,
+        bundle: DeployableBundle,
+        settings: dict[str, Any],
+        judge: Judge | None,
+        record: Mapping[str, str] | None,
+        *,
+        checked: bool,
+    ) -> Iterator[Event]:
+        with lock.held(self._place.lock, "deployment"), self._client() as client:
+            transaction = Transaction(self._place, client, bundle, settings, judge, record or {})
+            if checked:
+                transaction.check = lambda live: self._look(client, self._place, bundle, live)[0]
+            yield from transaction.run()
+
+    def _plan(
+        self,
+        bundle: DeployableBundle,
+        live: Version | None,
+        findings: tuple[Finding, ...],
+        cluster: Cluster | None,
+    ) -> Plan:
+        kind, settings = self._place.kind, self._place.settings
+
+        def effect(name: str) -> Effect | tuple[Effect, str]:
+            return kind.effect(BUNDLE if name == BUNDLE else name, settings)
+
+        return make_plan(
+            self.describe(),
+            live,
+            bundle.digest,
+            effect=effect,
+            needs=kind.needs(settings),
+            cost=kind.cost,
+            findings=findings,
+            cluster=cluster,
+        )
+
+    def _find(self, client: Client) -> Live | None:
+        return read_live(client.call("service", name=self._place.service), self._place.kind)
+
+    def _nothing_deployed(self) -> TargetError:
+        return TargetError(
+            f"nothing is deployed as {self._place.service} in the workspace {self._place.workspace}",
+            code="TOC-TARGET-001",
+            fix=f"deploy it: `nox -s deploy_{self.name}`",
+        )
+
+
+@dataclass(frozen=True)
+class _Kept:
+    root: Path
+    digest: str
+
+
+def _log(client: Client, name: str) -> list[str]:
+    text: str = client.call("service_logs", name=name, lines=ALL_LINES)
+    return text.splitlines()
+
+
+def _new_lines(before: list[str], after: list[str]) -> list[str]:
+    """What a log has gained, although its beginning may have been dropped meanwhile."""
+    if not before:
+        return after
+    for length in range(min(len(before), len(after)), 0, -1):
+        if after[:length] == before[-length:]:
+            return after[length:]
+    return after

@@ -1,0 +1,130 @@
+"""Follows one of Azure's long operations: its state, the new lines of its log, its end.
+
+A service that holds the question until something changes is asked again at once; one that answers at once is
+asked less and less often. Transient refusals do not end the wait: the side that waits has the deadline.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .failures import words
+
+if TYPE_CHECKING:
+    from .session import Session
+
+ENDED = {"Succeeded", "Failed", "Cancelled", "TimedOut"}
+_ASK_SECONDS = 90.0
+_HELD_SECONDS = 1.0  # an answer that took longer was held by the service: no pause is needed
+_LOG_BYTES = 2_000_000
+
+
+def last_part(endpoint: str | None) -> str | None:
+    """The operation's id in its address."""
+    return endpoint.rstrip("/").rsplit("/", 1)[-1] if endpoint else None
+
+
+def follow(
+    session: Session,
+    operation: str,
+    pause_seconds: list[float],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """Wait for the end of an operation.
+
+    Args:
+        session: the signed-in worker; gets `operation` events with the phase, and `log` events.
+        operation: its id.
+        pause_seconds: between two questions, the last one for ever.
+        sleep: waits.
+        clock: gives seconds.
+
+    Returns:
+        `state`, `phase` (`BuildEnvironment`, `DeployService` or empty), `message`, `code` and `log`, the build's.
+    """
+    from azureml._model_management._util import _get_mms_url
+    from azureml.exceptions import WebserviceException
+    from requests.exceptions import RequestException
+
+    url = f"{_get_mms_url(session.workspace)}/operations/{operation}"
+    pauses = itertools.chain(pause_seconds, itertools.repeat(pause_seconds[-1]))
+    offset, phase, refused = 0, "", 0
+    while True:
+        asked = clock()
+        try:
+            found = _ask(session, url, offset)
+            refused = 0
+        except (RequestException, WebserviceException) as error:
+            refused += 1
+            if refused > 20 or _final(error):
+                raise
+            session.channel.event("progress", f"Azure did not answer: {words(error).splitlines()[0]}")
+            sleep(next(pauses))
+            continue
+        now = (found.get("operationDetails") or {}).get("subOperationType") or ""
+        if now != phase:
+            phase = now
+            session.channel.event("operation", phase)
+        text = found.get("streamingOperationLog") or ""
+        offset += len(text)
+        for line in _lines(text):
+            session.channel.event("log", line)
+        if found["state"] in ENDED:
+            return _ended(found, phase)
+        if clock() - asked < _HELD_SECONDS:
+            sleep(next(pauses))
+
+
+def _ask(session: Session, url: str, offset: int) -> dict[str, Any]:
+    from azureml._model_management._util import get_requests_session
+    from azureml._restclient.clientbase import ClientBase
+
+    headers = session.workspace._auth_object.get_authentication_header()  # noqa: SLF001 - as the SDK's own wait
+    answer = ClientBase._execute_func(  # noqa: SLF001
+        get_requests_session().get, url, headers=headers, params={"offset": offset}, timeout=_ASK_SECONDS
+    )
+    answer.raise_for_status()
+    value: dict[str, Any] = answer.json()
+    return value
+
+
+def _final(error: BaseException) -> bool:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return isinstance(status, int) and status < 500 and status not in (401, 408, 429)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines in Azure's form: `yyyymmddHHMMSS|words#...`."""
+    return [part.split("|", 1)[-1].strip() for part in text.split("#") if part.strip()]
+
+
+def _ended(found: dict[str, Any], phase: str) -> dict[str, Any]:
+    from .failures import collect
+
+    error = found.get("error") or {}
+    lines: list[str] = []
+    collect(error, lines)
+    message = "\n".join(dict.fromkeys(lines)).replace("\\r\\n", "\n").replace("\\n", "\n")
+    log = ""
+    if found["state"] != "Succeeded" and phase in ("BuildEnvironment", "BuildImage"):
+        log = _build_log(found.get("operationLog"))
+    return {"state": found["state"], "phase": phase, "message": message, "code": error.get("code"), "log": log}
+
+
+def _build_log(address: str | None) -> str:
+    """The build's log, whole or its end; its address holds a signature and is never told."""
+    import requests
+
+    if not address:
+        return ""
+    try:
+        answer = requests.get(address, timeout=30)
+        answer.raise_for_status()
+    except requests.RequestException:
+        return ""
+    return answer.text[-_LOG_BYTES:]
