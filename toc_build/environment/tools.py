@@ -30,7 +30,7 @@ from toc_build.environment.cache import (
 )
 
 TEST_TOOLS = ("pytest>=8.3,<10",)
-# SDK v1 of Azure ML. Its own bounds hold the rest; those here keep a resolver from going back to old releases.
+# SDK v1 of Azure ML. Its own bounds hold the rest; these keep a resolver from going back to old releases.
 SDK_V1_TOOLS = ("azureml-core>=1.61,<2", "packaging<26")
 _FORMAT = 1
 

@@ -42,6 +42,17 @@ class SslConfig(Section):
 class AciTarget(Section):
     """Azure Container Instances: one container, for trying out."""
 
+    service_name: Annotated[str, patterns.SERVICE_NAME] | None = Field(
+        default=None,
+        description="Name of the service on this target, for a workspace has each name once; the service's name "
+        "with -aci when left out.",
+    )
+    image: Text | None = Field(
+        default=None,
+        description="Image that holds the scoring environment, in place of one that Azure builds from the "
+        "lock. May be ${VARIABLE}.",
+        examples=["ocean.azurecr.io/river-litter@sha256:..."],
+    )
     cpu_cores: float = Field(default=1, description="CPU cores.", ge=0.1, le=31)
     memory_gb: float = Field(default=2, description="Memory in GB.", ge=0.1, le=240)
     location: Annotated[str, patterns.LOCATION] | None = Field(
@@ -120,11 +131,23 @@ class LivenessConfig(Section):
 class AksTarget(Section):
     """Azure Kubernetes Service, attached to the workspace."""
 
-    compute_target_name: Annotated[str, patterns.COMPUTE_TARGET_NAME] = Field(
+    compute_target_name: Annotated[str, patterns.COMPUTE_TARGET_NAME] | None = Field(
+        default=None,
         validation_alias=AliasChoices("compute_target_name", "cluster"),
-        description="Name of the attached cluster in the workspace (`cluster` is the same key). May be "
-        "${VARIABLE}.",
+        description="Name of the attached cluster in the workspace (`cluster` is the same key); when left "
+        "out, each deployment must name one. May be ${VARIABLE}.",
         examples=["inference-ml"],
+    )
+    service_name: Annotated[str, patterns.SERVICE_NAME] | None = Field(
+        default=None,
+        description="Name of the service on this target, for a workspace has each name once; the service's own "
+        "name when left out.",
+    )
+    image: Text | None = Field(
+        default=None,
+        description="Image that holds the scoring environment, in place of one that Azure builds from the "
+        "lock. May be ${VARIABLE}.",
+        examples=["ocean.azurecr.io/river-litter@sha256:..."],
     )
     namespace: Annotated[str, patterns.NAMESPACE] | None = Field(
         default=None, description="Kubernetes namespace; Azure ML's own when left out. May be ${VARIABLE}."

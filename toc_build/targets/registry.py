@@ -12,11 +12,16 @@ from toc_build.targets.local import LocalSettings, LocalTarget
 from toc_build.targets.protocol import Target
 
 DEFAULT_TARGET = "local"
-TARGETS = ("local",)
+TARGETS = ("local", "aci", "aks")
 
 
 def open_target(
-    name: str, repository: Repository, *, python: Path | None = None, port: int | None = None
+    name: str,
+    repository: Repository,
+    *,
+    python: Path | None = None,
+    port: int | None = None,
+    compute_target_name: str | None = None,
 ) -> Target:
     """The target `name`, set as the repository's `deploy.yml` says; touches nothing.
 
@@ -25,9 +30,10 @@ def open_target(
         repository: the model repository.
         python: interpreter of the scoring environment; needed to apply, not to look or delete.
         port: for `local`: instead of the one in `deploy.yml`.
+        compute_target_name: for `aks`: the cluster, instead of the one in `deploy.yml`.
 
     Raises:
-        TargetError: there is no such target.
+        TargetError: there is no such target; the workspace of a target of Azure's is not known.
     """
     if name not in TARGETS:
         raise TargetError(
@@ -35,6 +41,10 @@ def open_target(
             code="TOC-TARGET-002",
             fix=f"choose one of: {', '.join(TARGETS)}.",
         )
+    if name != DEFAULT_TARGET:
+        from toc_build.targets.azure.opening import open_azure_target
+
+        return open_azure_target(name, repository, compute_target_name=compute_target_name)
     return local_target(repository, python=python, port=port)
 
 

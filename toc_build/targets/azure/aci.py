@@ -9,8 +9,9 @@ from toc_build.repository.target_schema import AciTarget
 from toc_build.targets.azure.kind import AROUND, Settings
 from toc_build.targets.plan import Cost, Effect, Needs
 
-_ANEW = frozenset({"cpu_cores", "memory_gb", "location", "dns_name_label", "vnet_name", "subnet_name",
-                   "collect_model_data"})
+_ANEW = frozenset(
+    {"cpu_cores", "memory_gb", "location", "dns_name_label", "vnet_name", "subnet_name", "collect_model_data"}
+)
 
 
 class Aci:

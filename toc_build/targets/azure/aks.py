@@ -11,7 +11,13 @@ from toc_build.targets.plan import Cost, Effect, Needs
 
 _ANEW = frozenset({"compute_target_name", "namespace"})
 # Settings that the SDK can raise but not take back to nothing: it leaves out what is 0.
-_PROBE = ("period_seconds", "initial_delay_seconds", "timeout_seconds", "success_threshold", "failure_threshold")
+_PROBE = (
+    "period_seconds",
+    "initial_delay_seconds",
+    "timeout_seconds",
+    "success_threshold",
+    "failure_threshold",
+)
 
 
 class Aks:
@@ -123,7 +129,7 @@ class Aks:
         if name == "replicas" or name.startswith("autoscale."):
             return Effect.IN_PLACE, "replicas are added or taken away"
         fewest = settings.get("replicas") or settings.get("autoscale.min_replicas") or 1
-        if fewest < 2:  # noqa: PLR2004 - two are more than one
+        if fewest < 2:
             return Effect.INTERRUPTS, "one replica: with two or more, requests are answered throughout"
         return Effect.REPLACES
 

@@ -18,9 +18,11 @@ from toc_build.targets.local.tracebacks import find_traceback, last_traceback
 from toc_build.targets.protocol import DeployableBundle
 
 if TYPE_CHECKING:
-    from toc_build.targets.azure.target import Place
+    from toc_build.targets.azure.place import Place
 
-_FRAME = re.compile(r'^\s*File "(?P<folder>[^"]*?/(?:code|azureml-app))/(?P<rest>[^"]+)", line \d+', re.MULTILINE)
+_FRAME = re.compile(
+    r'^\s*File "(?P<folder>[^"]*?/(?:code|azureml-app))/(?P<rest>[^"]+)", line \d+', re.MULTILINE
+)
 _LAST = 60
 _RECENT = timedelta(hours=1)
 _BUILD_CAUSES = (
@@ -57,8 +59,9 @@ def explain(
             f"{what} {found.message}",
             code="TOC-AZURE-031" if found.phase == "init" else "TOC-AZURE-032",
             where=where,
-            fix=None if found.phase == "init" else "mend the import, or add its package to conda.yml and run "
-            "`nox -s lock`",
+            fix=None
+            if found.phase == "init"
+            else "mend the import, or add its package to conda.yml and run `nox -s lock`",
             details="\n".join(part for part in (shown, message and f"Azure says: {message}") if part),
         )
     evidence = last_traceback(lines) or "\n".join(lines[-_LAST:]) or "(the container printed nothing)"
@@ -67,7 +70,8 @@ def explain(
             f"{place.kind.where(place.settings)} has no room for the service",
             code="TOC-AZURE-033",
             where=place.where("targets", place.kind.name),
-            fix="ask for less (cpu_cores, memory_gb, replicas), add nodes to the cluster, or have the quota raised",
+            fix="ask for less (cpu_cores, memory_gb, replicas), add nodes to the cluster, or have the quota "
+            "raised",
             details=message,
         )
     return TargetError(

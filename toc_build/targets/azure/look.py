@@ -19,7 +19,7 @@ from toc_build.targets.plan import Cluster
 from toc_build.targets.protocol import DeployableBundle
 
 if TYPE_CHECKING:
-    from toc_build.targets.azure.target import Place
+    from toc_build.targets.azure.place import Place
 
 # What Azure's own image build needs in the environment; the server alone is not what its base image starts.
 _SERVERS = ("azureml-defaults", "azureml-inference-server-http")
@@ -100,7 +100,7 @@ def _name(place: Place, live: Live | None) -> Iterator[Finding]:
         yield Finding(
             "TOC-AZURE-024",
             Severity.ERROR,
-            f"the workspace has a service {live.name} already, on {live.wire}; a name stands for one service.",
+            f"the workspace has a service {live.name} already, on {live.wire}; a name is one service's.",
             where,
             "Azure would refuse the name after everything was uploaded.",
             f"give this target its own name: targets -> {place.kind.name} -> service_name; or delete that "
@@ -149,8 +149,8 @@ def _room(client: Client, place: Place, live: Live | None) -> Iterator[Finding]:
             f"Azure would refuse this service: {words}",
             place.where("targets", place.kind.name),
             "It would refuse it after everything was uploaded.",
-            "ask for less (cpu_cores, memory_gb, replicas), take another region or cluster, or have the quota "
-            "raised.",
+            "ask for less (cpu_cores, memory_gb, replicas), take another region or cluster, or have the "
+            "quota raised.",
         )
 
 

@@ -10,12 +10,19 @@ import re
 HIDDEN = "***"
 
 _PATTERNS = (
-    (re.compile(r"([?&;](?:sig|sv|se|st|sp|spr|skoid|sktid)=)[^&\s\"'<>]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
+    (
+        re.compile(r"([?&;](?:sig|sv|se|st|sp|spr|skoid|sktid)=)[^&\s\"'<>]+", re.IGNORECASE),
+        rf"\g<1>{HIDDEN}",
+    ),
     (re.compile(r"\b(Bearer\s+)[^\s\"',}]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"), HIDDEN),
     (re.compile(r"(://)[^/\s@\"']+@"), rf"\g<1>{HIDDEN}@"),
-    (re.compile(r"\b((?:AccountKey|SharedAccessKey|SharedAccessSignature)\s*=\s*)[^;\s\"']+", re.IGNORECASE),
-     rf"\g<1>{HIDDEN}"),
+    (
+        re.compile(
+            r"\b((?:AccountKey|SharedAccessKey|SharedAccessSignature)\s*=\s*)[^;\s\"']+", re.IGNORECASE
+        ),
+        rf"\g<1>{HIDDEN}",
+    ),
     (
         re.compile(
             r"((?:\"|'|\b)(?:primary_?key|secondary_?key|ssl_?key|client_?secret|password|access_?token"

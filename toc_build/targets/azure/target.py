@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from toc_build.errors import TargetError
 from toc_build.findings import Finding
 from toc_build.targets.azure import lock
-from toc_build.targets.azure.kind import Kind
 from toc_build.targets.azure.payload import Live, read_live
-from toc_build.targets.azure.transaction import PAUSES, Transaction, candidate_name
+from toc_build.targets.azure.place import Place, candidate_name
+from toc_build.targets.azure.transaction import Transaction
 from toc_build.targets.azure.v1.client import Client
+from toc_build.targets.azure.work import PAUSES, Work
 from toc_build.targets.plan import BUNDLE, Cluster, Effect, Plan, make_plan
 from toc_build.targets.protocol import (
     DeployableBundle,
     Event,
     Judge,
+    State,
     Status,
     TargetDescription,
     Version,
@@ -33,40 +35,7 @@ ALL_LINES = 5000  # as many as Azure keeps
 FOLLOW_SECONDS = 2.0
 
 # Sees what only the cloud knows (clusters, quotas, other services) before anything is uploaded.
-Look = Callable[[Client, "Place", DeployableBundle, Live | None], tuple[tuple[Finding, ...], Cluster | None]]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Everything that a target is set to do.
-
-    Attributes:
-        kind: ACI or AKS.
-        service: the service's name.
-        settings: of the service.
-        workspace: in words, for messages.
-        model_name: under which the model is registered.
-        registered: `name:version` of a model that is registered already, in place of the bundle's.
-        scoring_dir: the folder of the scoring code in the model repository, for messages.
-        model_dir: the folder of the artifacts there.
-        lock: the file of the lock against a second change.
-        find_bundle: the folder of a bundle by its digest, where this machine still has it.
-        deadlines: step -> seconds, over the usual ones.
-        where: the place of a setting in `deploy.yml`, for findings.
-    """
-
-    kind: Kind
-    service: str
-    settings: Mapping[str, Any]
-    workspace: str
-    model_name: str
-    lock: Path
-    registered: str | None = None
-    scoring_dir: str = "scoring"
-    model_dir: str = "model"
-    find_bundle: Callable[[str], Path | None] = lambda _digest: None
-    deadlines: Mapping[str, float] = field(default_factory=dict)
-    where: Callable[..., str | None] = lambda *_path: None
+Look = Callable[[Client, Place, DeployableBundle, Live | None], tuple[tuple[Finding, ...], Cluster | None]]
 
 
 class AzureTarget:
@@ -74,7 +43,7 @@ class AzureTarget:
 
     Args:
         place: what it is set to do.
-        client: makes a connection; each command opens one.
+        client: the connection to the workspace, which signs in when it is first asked.
         look: sees what only the cloud knows, for `plan`.
         sleep: waits between two looks at a log.
     """
@@ -82,7 +51,7 @@ class AzureTarget:
     def __init__(
         self,
         place: Place,
-        client: Callable[[], Client],
+        client: Client,
         look: Look,
         *,
         sleep: Callable[[float], None] = time.sleep,
@@ -105,18 +74,16 @@ class AzureTarget:
 
     def live(self) -> Version | None:
         """The version that answers now, as the service itself says."""
-        with self._client() as client:
-            found = self._find(client)
+        found = self._find()
         return found.version if found and found.status().scoring_uri else None
 
     def plan(self, bundle: DeployableBundle) -> Plan:
         """What `apply(bundle)` would change; nothing is uploaded."""
-        with self._client() as client:
-            found = self._find(client)
-            findings, cluster = self._look(client, self._place, bundle, found)
-        version = found.version if found is not None and found.judged else None
-        if found is not None and version is None:
-            version = found.version or Version("", {})
+        found = self._find()
+        findings, cluster = self._look(self._client, self._place, bundle, found)
+        version = None if found is None else found.version
+        if version is not None and found is not None and not found.judged:
+            version = replace(version, digest=f"{version.digest} (not judged)")
         return self._plan(bundle, version, findings, cluster)
 
     def apply(
@@ -155,17 +122,13 @@ class AzureTarget:
 
     def status(self) -> Status:
         """What is true now."""
-        from toc_build.targets.protocol import State
-
-        with self._client() as client:
-            found = self._find(client)
+        found = self._find()
         return Status(State.ABSENT) if found is None else found.status()
 
     def headers(self) -> dict[str, str]:
         """What callers must send: the key or a token, where the service asks for one. Never to be printed."""
-        with self._client() as client:
-            found: dict[str, str] = client.call("keys", name=self._place.service)
-            return found
+        found: dict[str, str] = self._client.call("keys", name=self._place.service)
+        return found
 
     def logs(self, tail: int | None = None, follow: bool = False) -> Iterator[str]:
         """The container's output, oldest line first.
@@ -173,21 +136,21 @@ class AzureTarget:
         Raises:
             TargetError: there is no service.
         """
-        with self._client() as client:
-            if self._find(client) is None:
-                raise self._nothing_deployed()
-            lines = _log(client, self._place.service)
-            yield from lines if tail is None else lines[-tail:]
-            while follow and self._find(client) is not None:
-                self._sleep(FOLLOW_SECONDS)
-                again = _log(client, self._place.service)
-                yield from _new_lines(lines, again)
-                lines = again
+        if self._find() is None:
+            raise self._nothing_deployed()
+        lines = self._log()
+        yield from lines if tail is None else lines[-tail:]
+        while follow and self._find() is not None:
+            self._sleep(FOLLOW_SECONDS)
+            again = self._log()
+            yield from _new_lines(lines, again)
+            lines = again
 
     def delete(self) -> Iterator[Event]:
         """Delete the service and a candidate that was left beside it."""
         steps = Steps({"stop": 900.0})
-        with lock.held(self._place.lock, "delete"), self._client() as client:
+        client = self._client
+        with lock.held(self._place.lock, "delete"):
             names = [
                 name
                 for name in (candidate_name(self._place.service), self._place.service)
@@ -209,11 +172,14 @@ class AzureTarget:
         *,
         checked: bool,
     ) -> Iterator[Event]:
-        with lock.held(self._place.lock, "deployment"), self._client() as client:
-            transaction = Transaction(self._place, client, bundle, settings, judge, record or {})
+        client, place = self._client, self._place
+        with lock.held(place.lock, "deployment"):
+            work = Work(place, client, bundle, settings, record or {}, sleep=self._sleep)
             if checked:
-                transaction.check = lambda live: self._look(client, self._place, bundle, live)[0]
-            yield from transaction.run()
+                check = lambda live: self._look(client, place, bundle, live)[0]  # noqa: E731 - one thought
+                yield from Transaction(work, judge, check).run()
+            else:
+                yield from Transaction(work, judge).run()
 
     def _plan(
         self,
@@ -238,8 +204,12 @@ class AzureTarget:
             cluster=cluster,
         )
 
-    def _find(self, client: Client) -> Live | None:
-        return read_live(client.call("service", name=self._place.service), self._place.kind)
+    def _find(self) -> Live | None:
+        return read_live(self._client.call("service", name=self._place.service), self._place.kind)
+
+    def _log(self) -> list[str]:
+        text: str = self._client.call("service_logs", name=self._place.service, lines=ALL_LINES)
+        return text.splitlines()
 
     def _nothing_deployed(self) -> TargetError:
         return TargetError(
@@ -253,11 +223,6 @@ class AzureTarget:
 class _Kept:
     root: Path
     digest: str
-
-
-def _log(client: Client, name: str) -> list[str]:
-    text: str = client.call("service_logs", name=name, lines=ALL_LINES)
-    return text.splitlines()
 
 
 def _new_lines(before: list[str], after: list[str]) -> list[str]:

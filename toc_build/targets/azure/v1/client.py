@@ -6,6 +6,7 @@ own, so that Ctrl-C reaches us and not the middle of an SDK call; we end it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _START = "import sys; sys.path.append(sys.argv[1]); from sdk_worker.main import 
 _REQUESTS, _ANSWERS = "TOC_WORKER_REQUESTS_FD", "TOC_WORKER_ANSWERS_FD"  # as in sdk_worker/main.py
 _LOG_LINES = 40
 _CALL_SECONDS = 900.0
+_LONGEST_SECONDS = 4 * 3600.0
 
 Pause = tuple[float, ...]
 
@@ -94,7 +96,7 @@ class Client:
             self._worker.end()
             self._worker = None
 
-    def connect(self) -> Iterator[Told]:
+    def connect(self) -> Generator[Told, None, None]:
         """Start, sign in and open the workspace, unless that is done."""
         if self._worker is not None:
             return
@@ -113,7 +115,9 @@ class Client:
             result["used"], tuple((way, reason) for way, reason in result["skipped"]), result["location"]
         )
 
-    def stream(self, call: str, *, seconds: float = _CALL_SECONDS, **arguments: Any) -> Iterator[Told]:
+    def stream(
+        self, call: str, *, seconds: float = _CALL_SECONDS, **arguments: Any
+    ) -> Generator[Told, None, Any]:
         """Call the worker; its events come out, and the result is the generator's return value.
 
         Args:
@@ -126,7 +130,7 @@ class Client:
         """
         yield from self.connect()
         result = yield from self._asked(call, arguments, seconds=seconds)
-        return result  # noqa: B901 - the value of `yield from`
+        return result
 
     def call(self, call: str, *, seconds: float = _CALL_SECONDS, **arguments: Any) -> Any:
         """Call the worker and give its result; its events go unseen."""
@@ -137,7 +141,7 @@ class Client:
             except StopIteration as ended:
                 return ended.value
 
-    def _asked(self, call: str, arguments: dict[str, Any], *, seconds: float) -> Iterator[Told]:
+    def _asked(self, call: str, arguments: dict[str, Any], *, seconds: float) -> Generator[Told, None, Any]:
         worker = self._worker
         if worker is None:
             raise RuntimeError("the worker is asked before it is started")
@@ -146,7 +150,7 @@ class Client:
             for answer in worker.ask(call, arguments, seconds):
                 if "result" in answer:
                     whole = True
-                    return answer["result"]  # noqa: B901
+                    return answer["result"]
                 if "error" in answer:
                     whole = True
                     failed = Failed.of(answer["error"])
@@ -192,6 +196,7 @@ class _Worker:
 
     def ask(self, call: str, arguments: dict[str, Any], seconds: float) -> Iterator[dict[str, Any]]:
         """Every answer to a request, the last being its result or error."""
+        seconds = min(seconds, _LONGEST_SECONDS)
         deadline = time.monotonic() + seconds
         request = json.dumps({"call": call, "arguments": arguments}) + "\n"
         try:
@@ -207,10 +212,8 @@ class _Worker:
 
     def end(self) -> None:
         """Kill the process group and remove what it left."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
         for descriptor in (self._requests, self._answers):
             os.close(descriptor)
@@ -236,8 +239,9 @@ class _Worker:
 
     def _died(self, call: str) -> TargetError:
         self._process.wait()
+        status = self._process.returncode
         return TargetError(
-            f"the process that runs Azure's SDK ended unexpectedly ({call}, status {self._process.returncode})",
+            f"the process that runs Azure's SDK ended unexpectedly ({call}, status {status})",
             code="TOC-AZURE-011",
             fix="its last lines are below; run the command again",
             details=self._last_lines(),

@@ -49,7 +49,7 @@ _MEANINGS: dict[str, _Words] = {
     "forbidden": (
         "TOC-AZURE-005",
         "this identity may not do that in the workspace",
-        "have it given the role Contributor (or AzureML Data Scientist and Compute Operator) on the workspace.",
+        "have it given the role Contributor, or AzureML Data Scientist, on the workspace.",
     ),
     "busy": (
         "TOC-AZURE-006",
@@ -64,7 +64,7 @@ _MEANINGS: dict[str, _Words] = {
     "connection": (
         "TOC-AZURE-008",
         "Azure cannot be reached",
-        "look at the network, the proxy (HTTPS_PROXY) and its certificates (REQUESTS_CA_BUNDLE), and try again.",
+        "look at the network, the proxy (HTTPS_PROXY) and certificates (REQUESTS_CA_BUNDLE), and try again.",
     ),
     "conflict": (
         "TOC-AZURE-009",
@@ -116,7 +116,7 @@ def _no_sign_in(failed: Failed, _workspace: WorkspaceName) -> AzureError:
     return AzureError(
         "no way to sign in to Azure is set up.",
         code="TOC-AZURE-003",
-        fix="`az login` for a person; for a pipeline set AZUREML_SERVICE_PRINCIPAL_TENANT_ID, _ID and _PASSWORD.",
+        fix="`az login` for a person; for a pipeline AZUREML_SERVICE_PRINCIPAL_TENANT_ID, _ID and _PASSWORD.",
         details=skipped,
     )
 
@@ -133,7 +133,7 @@ def _bad_sign_in(failed: Failed, _workspace: WorkspaceName) -> AzureError:
     return AzureError(
         f"signing in to Azure by {failed.more.get('used', 'the chosen way')} failed.",
         code="TOC-AZURE-004",
-        fix="look at the identity's tenant, id and secret; a secret may have expired. `az login` for a person.",
+        fix="look at the identity's tenant, id and secret, which may have expired; `az login` for a person.",
         details=failed.message,
     )
 

@@ -85,7 +85,9 @@ class Computes:
             self._session.channel.event("progress", f"{cluster.name}: {state}")
             time.sleep(pause)
         if cluster.provisioning_state != "Succeeded":
-            raise Failure("refused", f"the cluster is {cluster.provisioning_state}: {cluster.provisioning_errors}")
+            raise Failure(
+                "refused", f"the cluster is {cluster.provisioning_state}: {cluster.provisioning_errors}"
+            )
         return described(cluster)
 
 

@@ -29,17 +29,34 @@ def explain(error: BaseException) -> Failure:
         kind = _KINDS.get(status, "service-error" if status >= 500 else "http")
         return Failure(kind, message, status=status)
     name = type(error).__name__
-    if name in {"ConnectionError", "ConnectTimeout", "ReadTimeout", "Timeout", "ClientRequestError",
-                "ProxyError", "SSLError", "ChunkedEncodingError", "ServiceRequestError",
-                "ServiceResponseError", "IncompleteReadError", "HttpResponseError"}:
+    if name in {
+        "ConnectionError",
+        "ConnectTimeout",
+        "ReadTimeout",
+        "Timeout",
+        "ClientRequestError",
+        "ProxyError",
+        "SSLError",
+        "ChunkedEncodingError",
+        "ServiceRequestError",
+        "ServiceResponseError",
+        "IncompleteReadError",
+        "HttpResponseError",
+    }:
         return Failure("connection", message)
     if name == "AuthenticationException":
         return Failure("sign-in", message)
     lowered = message.lower()
     if "not found" in lowered:
         return Failure("not-found", message)
-    if name in {"UserErrorException", "WebserviceException", "ComputeTargetException", "ModelNotFoundException",
-                "ProjectSystemException", "WorkspaceException"}:
+    if name in {
+        "UserErrorException",
+        "WebserviceException",
+        "ComputeTargetException",
+        "ModelNotFoundException",
+        "ProjectSystemException",
+        "WorkspaceException",
+    }:
         return Failure("refused", message)
     return Failure("unexpected", f"{name}: {message}")
 
@@ -89,6 +106,7 @@ def _message_of(text: str) -> str:
 
 
 def collect(value: Any, lines: list[str]) -> None:
+    """Adds the messages in an error document, the outer ones first."""
     if isinstance(value, dict):
         code, message = value.get("code"), value.get("message")
         if isinstance(message, str) and message.strip():

@@ -45,7 +45,8 @@ def follow(
         clock: gives seconds.
 
     Returns:
-        `state`, `phase` (`BuildEnvironment`, `DeployService` or empty), `message`, `code` and `log`, the build's.
+        `state`, `phase` (`BuildEnvironment`, `DeployService` or empty), `message`, `code`, and `log`: the
+        build's.
     """
     from azureml._model_management._util import _get_mms_url
     from azureml.exceptions import WebserviceException
@@ -59,6 +60,7 @@ def follow(
         try:
             found = _ask(session, url, offset)
             refused = 0
+            session.channel.event("tick")  # the other side looks at its deadline
         except (RequestException, WebserviceException) as error:
             refused += 1
             if refused > 20 or _final(error):
@@ -113,7 +115,13 @@ def _ended(found: dict[str, Any], phase: str) -> dict[str, Any]:
     log = ""
     if found["state"] != "Succeeded" and phase in ("BuildEnvironment", "BuildImage"):
         log = _build_log(found.get("operationLog"))
-    return {"state": found["state"], "phase": phase, "message": message, "code": error.get("code"), "log": log}
+    return {
+        "state": found["state"],
+        "phase": phase,
+        "message": message,
+        "code": error.get("code"),
+        "log": log,
+    }
 
 
 def _build_log(address: str | None) -> str:
@@ -127,4 +135,5 @@ def _build_log(address: str | None) -> str:
         answer.raise_for_status()
     except requests.RequestException:
         return ""
-    return answer.text[-_LOG_BYTES:]
+    text: str = answer.text
+    return text[-_LOG_BYTES:]

@@ -103,7 +103,7 @@ class Services:
         return {"operation": operations.last_part(service._operation_endpoint)}  # noqa: SLF001 - no public one
 
     def update(self, specification: dict[str, Any]) -> dict[str, Any]:
-        """Ask for a change of an existing service, in place; returns the `operation`, None when it is done."""
+        """Ask for a change of an existing service, in place; returns the `operation`, None when idone."""
         service = self._open(specification["name"])
         # The SDK compares a new request with the old limit, and a new limit with the old request.
         service.container_resource_requirements = None
@@ -143,7 +143,10 @@ class Services:
             **service._auth.get_authentication_header(),  # noqa: SLF001
         }
         answer = ClientBase._execute_func(  # noqa: SLF001
-            get_requests_session().patch, service._mms_endpoint, headers=headers, json=patch  # noqa: SLF001
+            get_requests_session().patch,
+            service._mms_endpoint,  # noqa: SLF001
+            headers=headers,
+            json=patch,
         )
         answer.raise_for_status()
         where = answer.headers.get("Operation-Location")
@@ -159,15 +162,12 @@ class Services:
         if specification["compute"]:
             payload["computeName"] = specification["compute"]
         found: list[str] = []
-        for ask in (
-            lambda: Webservice._request_validate_service_name(  # noqa: SLF001
-                self._session.workspace, specification["name"]
-            ),
-            lambda: Webservice._request_validate_resource_not_enough(  # noqa: SLF001
-                self._session.workspace, payload
-            ),
-        ):
-            content = ask()
+        workspace = self._session.workspace
+        answers = (
+            Webservice._request_validate_service_name(workspace, specification["name"]),  # noqa: SLF001
+            Webservice._request_validate_resource_not_enough(workspace, payload),  # noqa: SLF001
+        )
+        for content in answers:
             error = Webservice._check_validate_error(content) if content else None  # noqa: SLF001
             if error:
                 found.append(error)
@@ -207,7 +207,9 @@ class Services:
         if seen and seen[0]:
             ended = operations.follow(self._session, seen[0], pause_seconds)
             if ended["state"] != "Succeeded":
-                raise Failure("deployment", ended["message"] or f"the deletion of {name} ended as {ended['state']}")
+                raise Failure(
+                    "deployment", ended["message"] or f"the deletion of {name} ended as {ended['state']}"
+                )
         return True
 
     def _open(self, name: str) -> Webservice:
@@ -216,7 +218,7 @@ class Services:
         return Webservice(self._session.workspace, name)
 
     def _configuration(self, specification: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of the SDK's configuration, with the keys of another service where they are to be equal."""
+        """The arguments of the SDK's configuration; with another service's keys where they shall be equal."""
         values = dict(specification["configuration"])
         same = specification.get("keys_of")
         if same:

@@ -66,7 +66,10 @@ class Session:
         told = failures.explain(error)
         more = {**told.more, "used": chosen.method, "skipped": chosen.skipped}
         name = type(error).__name__
-        if told.kind in {"unauthorized", "sign-in"} or name in {"AuthenticationException", "AuthenticationError"}:
+        if told.kind in {"unauthorized", "sign-in"} or name in {
+            "AuthenticationException",
+            "AuthenticationError",
+        }:
             return Failure("sign-in", told.message, **more)
         if told.kind in {"not-found", "unexpected"} and "not found" in told.message.lower():
             return Failure("workspace-not-found", told.message, **more)

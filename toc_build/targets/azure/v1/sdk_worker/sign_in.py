@@ -96,7 +96,9 @@ def _service_principal(values: Mapping[str, str], skipped: list[tuple[str, str]]
             raise Failure(
                 "half-sign-in", f"{names[2]} is set, but {' and '.join(missing)} is not", missing=missing
             )
-    skipped.append(("service principal", f"{_PRINCIPALS[0][1]} or {_PRINCIPALS[1][1]} with its secret is not set"))
+    skipped.append(
+        ("service principal", f"{_PRINCIPALS[0][1]} or {_PRINCIPALS[1][1]} with its secret is not set")
+    )
     return None
 
 
@@ -123,10 +125,17 @@ def _azure_cli(values: Mapping[str, str]) -> tuple[Any, str]:
     def token(resource: str) -> str:
         command = [program, "account", "get-access-token", "--output", "json", "--resource", resource]
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_CLI_SECONDS, check=False, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_CLI_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         if done.returncode:
-            raise Failure("sign-in", done.stderr.strip() or f"az ended with {done.returncode}", used="Azure CLI")
+            raise Failure(
+                "sign-in", done.stderr.strip() or f"az ended with {done.returncode}", used="Azure CLI"
+            )
         return str(json.loads(done.stdout)["accessToken"])
 
     authentication = TokenAuthentication(token)
