@@ -44,8 +44,8 @@ class AciTarget(Section):
 
     service_name: Annotated[str, patterns.SERVICE_NAME] | None = Field(
         default=None,
-        description="Name of the service on this target, for a workspace has each name once; the service's name "
-        "with -aci when left out.",
+        description="Name of the service on this target, for a workspace has each name once; the service's "
+        "name with -aci when left out.",
     )
     image: Text | None = Field(
         default=None,
@@ -140,8 +140,8 @@ class AksTarget(Section):
     )
     service_name: Annotated[str, patterns.SERVICE_NAME] | None = Field(
         default=None,
-        description="Name of the service on this target, for a workspace has each name once; the service's own "
-        "name when left out.",
+        description="Name of the service on this target, for a workspace has each name once; the service's "
+        "own name when left out.",
     )
     image: Text | None = Field(
         default=None,
@@ -151,6 +151,11 @@ class AksTarget(Section):
     )
     namespace: Annotated[str, patterns.NAMESPACE] | None = Field(
         default=None, description="Kubernetes namespace; Azure ML's own when left out. May be ${VARIABLE}."
+    )
+    versions: bool = Field(
+        default=False,
+        description="Whether the service is an endpoint with versions (AksEndpoint), which share the "
+        "traffic: needed for --canary.",
     )
     replicas: int | None = Field(
         default=None, description="A fixed number of replicas; one without this and autoscale.", ge=1, le=1000

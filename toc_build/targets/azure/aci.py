@@ -18,7 +18,6 @@ class Aci:
     """One container: for trying out, and for small loads."""
 
     name = "aci"
-    wire = "ACI"
     cost = Cost.METERED
 
     @staticmethod
@@ -40,6 +39,11 @@ class Aci:
             "collect_model_data": section.collect_model_data,
             "tags": dict(section.tags),
         }
+
+    def wire(self, settings: Settings) -> str:
+        """Azure's name of it."""
+        del settings
+        return "ACI"
 
     def where(self, settings: Settings) -> str:
         """The region."""

@@ -9,7 +9,7 @@ from toc_build.repository.target_schema import AksTarget
 from toc_build.targets.azure.kind import AROUND, Settings
 from toc_build.targets.plan import Cost, Effect, Needs
 
-_ANEW = frozenset({"compute_target_name", "namespace"})
+_ANEW = frozenset({"compute_target_name", "namespace", "versions"})
 # Settings that the SDK can raise but not take back to nothing: it leaves out what is 0.
 _PROBE = (
     "period_seconds",
@@ -24,7 +24,6 @@ class Aks:
     """Replicas on a cluster: for production."""
 
     name = "aks"
-    wire = "AKS"
     cost = Cost.SHARED
 
     @staticmethod
@@ -34,6 +33,7 @@ class Aks:
         return {
             "compute_target_name": section.compute_target_name,
             "namespace": section.namespace,
+            "versions": section.versions,
             "replicas": section.fixed_replicas,
             "autoscale.min_replicas": scale.min_replicas if scale else None,
             "autoscale.max_replicas": scale.max_replicas if scale else None,
@@ -53,6 +53,10 @@ class Aks:
             "collect_model_data": section.collect_model_data,
             "tags": dict(section.tags),
         }
+
+    def wire(self, settings: Settings) -> str:
+        """An endpoint with versions, or a plain service."""
+        return "AKSENDPOINT" if settings.get("versions") else "AKS"
 
     def where(self, settings: Settings) -> str:
         """The cluster."""
@@ -129,7 +133,7 @@ class Aks:
         if name == "replicas" or name.startswith("autoscale."):
             return Effect.IN_PLACE, "replicas are added or taken away"
         fewest = settings.get("replicas") or settings.get("autoscale.min_replicas") or 1
-        if fewest < 2:
+        if fewest < 2 and not settings.get("versions"):
             return Effect.INTERRUPTS, "one replica: with two or more, requests are answered throughout"
         return Effect.REPLACES
 

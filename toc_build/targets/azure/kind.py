@@ -21,8 +21,11 @@ class Kind(Protocol):
     """One kind of web service."""
 
     name: str  # the target's name
-    wire: str  # the name that Azure has for it
     cost: Cost
+
+    def wire(self, settings: Settings) -> str:
+        """The name that Azure has for it: `ACI`, `AKS`, or `AKSENDPOINT` for one with versions."""
+        ...
 
     def where(self, settings: Settings) -> str:
         """The place in words, such as a cluster's name."""

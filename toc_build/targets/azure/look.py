@@ -96,11 +96,11 @@ def _state(found: dict[str, Any], place: Place) -> Iterator[Finding]:
 
 def _name(place: Place, live: Live | None) -> Iterator[Finding]:
     where = place.where("targets", place.kind.name, "service_name") or place.where("service", "name")
-    if live is not None and live.wire != place.kind.wire and live.wire != "AKSENDPOINT":
+    if live is not None and live.target != place.kind.name:
         yield Finding(
             "TOC-AZURE-024",
             Severity.ERROR,
-            f"the workspace has a service {live.name} already, on {live.wire}; a name is one service's.",
+            f"the workspace has a service {live.name} already, on {live.target}; a name is one service's.",
             where,
             "Azure would refuse the name after everything was uploaded.",
             f"give this target its own name: targets -> {place.kind.name} -> service_name; or delete that "
@@ -135,7 +135,7 @@ def _environment(place: Place, bundle: DeployableBundle) -> Iterator[Finding]:
 def _room(client: Client, place: Place, live: Live | None) -> Iterator[Finding]:
     """Azure's own word on name and room, asked without making anything."""
     specification = {
-        "kind": place.kind.wire,
+        "kind": place.kind.wire(place.settings),
         "name": place.service,
         "configuration": place.kind.configuration(place.settings, update=False, candidate=False),
         "compute": place.kind.compute(place.settings),

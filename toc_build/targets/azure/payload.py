@@ -25,6 +25,8 @@ DIGEST, SETTINGS, RECORD, JUDGED, MADE_BY, SINCE = (
 )
 OURS = "toc-"
 
+CANARY = "toc-canary"
+
 _STATES = {
     "Healthy": State.READY,
     "Transitioning": State.STARTING,
@@ -36,6 +38,21 @@ _STATES = {
     "Unschedulable": State.FAILED,
     "Deleting": State.STOPPED,
 }
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A version on trial.
+
+    Attributes:
+        version: its name within the endpoint.
+        digest: of its bundle.
+        percent: its share of the traffic.
+    """
+
+    version: str
+    digest: str
+    percent: int
 
 
 @dataclass(frozen=True)
@@ -68,11 +85,32 @@ class Live:
     tags: Mapping[str, str]
     payload: Mapping[str, Any]
 
+    @property
+    def target(self) -> str:
+        """The target that its kind belongs to."""
+        return {"AKSENDPOINT": "aks"}.get(self.wire, self.wire.lower())
+
+    @property
+    def canary(self) -> Canary | None:
+        """The version that takes a part of the traffic and waits to be promoted or withdrawn."""
+        told = _json(self.tags.get(CANARY))
+        return Canary(**told) if told else None
+
+    @property
+    def versions(self) -> list[str]:
+        """The names of an endpoint's versions."""
+        return sorted(self.payload.get("versions") or {})
+
     def status(self) -> Status:
         """The protocol's view of it."""
         uri = self.scoring_uri if self.state in (State.READY, State.STARTING) else None
         digest = self.version.digest if self.version else None
         detail = self.detail
+        if self.canary is not None:
+            detail = (
+                f"a canary of {self.canary.digest[:19]} takes {self.canary.percent} % of the traffic: deploy the "
+                "same again to promote it, with --canary 0 to withdraw it"
+            )
         if self.state is State.READY and not self.judged:
             detail = "it answers, but its answers were not judged: deploy again"
         return Status(self.state, digest, uri, None, self.since, detail)
@@ -86,7 +124,8 @@ def read_live(payload: Mapping[str, Any] | None, kind: Kind) -> Live | None:
     version = None
     if tags.get(DIGEST):
         settings = _json(tags.get(SETTINGS))
-        if payload.get("computeType") == kind.wire:
+        wire = payload.get("computeType")
+        if wire == kind.wire(settings) and wire != "AKSENDPOINT":
             settings.update(kind.seen(payload))
         version = Version(tags[DIGEST], settings, _json(tags.get(RECORD)))
     error = payload.get("error")

@@ -29,6 +29,7 @@ class Place:
         lock: the file of the lock against a second change.
         find_bundle: the folder of a bundle by its digest, where this machine still has it.
         deadlines: step -> seconds, over the usual ones.
+        canary: the share of the traffic that a new version gets, in percent; None for all of it.
         where: the place of a setting in `deploy.yml`, for findings.
     """
 
@@ -43,6 +44,7 @@ class Place:
     model_dir: str = "model"
     find_bundle: Callable[[str], Path | None] = lambda _digest: None
     deadlines: Mapping[str, float] = field(default_factory=dict)
+    canary: int | None = None
     where: Callable[..., str | None] = lambda *_path: None
 
 

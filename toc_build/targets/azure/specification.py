@@ -46,7 +46,7 @@ def make_specification(
         **({"image": image} if image else {"conda": contents.conda}),
     }
     return {
-        "kind": kind.wire,
+        "kind": "AKS" if candidate and kind.name == "aks" else kind.wire(settings),
         "name": name,
         "source": str(contents.root / "code"),
         "entry_script": contents.entry_script,

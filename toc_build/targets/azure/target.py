@@ -177,7 +177,7 @@ class AzureTarget:
             work = Work(place, client, bundle, settings, record or {}, sleep=self._sleep)
             if checked:
                 check = lambda live: self._look(client, place, bundle, live)[0]  # noqa: E731 - one thought
-                yield from Transaction(work, judge, check).run()
+                yield from Transaction(work, judge, check, place.canary).run()
             else:
                 yield from Transaction(work, judge).run()
 

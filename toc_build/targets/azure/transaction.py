@@ -19,7 +19,7 @@ from typing import Any
 
 from toc_build.errors import Problem, TargetError, UserError
 from toc_build.findings import Finding, Severity
-from toc_build.targets.azure import failures
+from toc_build.targets.azure import failures, versions
 from toc_build.targets.azure.contents import read_contents
 from toc_build.targets.azure.kind import AROUND
 from toc_build.targets.azure.payload import MADE_BY, SINCE, Live
@@ -46,6 +46,8 @@ class Transaction:
         work: the steps.
         judge: asked before the new version meets callers.
         check: what stands against the deployment, given the service as it is.
+        canary: the new version's share of the traffic in percent, 0 to withdraw the one that is there; None
+            to replace the version that answers.
     """
 
     def __init__(
@@ -53,14 +55,24 @@ class Transaction:
         work: Work,
         judge: Judge | None,
         check: Callable[[Live | None], tuple[Finding, ...]] = lambda _live: (),
+        canary: int | None = None,
     ) -> None:
         self._work = work
         self._judge = judge
         self._check = check
+        self._canary = canary
 
     def run(self) -> Iterator[Event]:
         """The whole; see `Target.apply`."""
         live = self._work.find(self._work.place.service)
+        if self._canary is not None:
+            self._require_versions(live)
+        if live is not None and live.canary is not None and self._canary == 0:
+            yield self._work.start("switch", "withdrawing the canary")
+            yield from versions.withdraw(self._work, live, live.canary)
+            yield self._work.finish()
+            yield self._work.steps.ready(live.scoring_uri or "")
+            return
         if live is not None and live.judged and live.state is State.READY and self._is_there(live):
             yield self._work.steps.ready(live.scoring_uri or "")
             return
@@ -77,6 +89,8 @@ class Transaction:
         yield from self._remove_leftover()
         if live is None or live.state is not State.READY or not live.judged:
             yield from self._first(live)
+        elif live.canary is not None and live.canary.digest == self._work.bundle.digest:
+            yield from self._with_canary(live, versions.promote(self._work, live, live.canary))
         elif self._only_around(live):
             yield from self._reconfigure(live)
         else:
@@ -127,7 +141,38 @@ class Transaction:
             raise
         yield self._work.steps.ready(self._work.uri(self._work.place.service))
 
+    def _with_canary(self, live: Live, doing: Doing[None]) -> Doing[None]:
+        yield self._work.finish()
+        yield self._work.start("init", "the canary runs already")
+        yield self._work.finish()
+        yield self._work.start("switch", "leading all callers to the canary")
+        yield from doing
+        yield self._work.finish()
+        yield self._work.steps.ready(live.scoring_uri or "")
+
+    def _require_versions(self, live: Live | None) -> None:
+        settings = self._work.settings
+        if not settings.get("versions") or (live is not None and live.wire != "AKSENDPOINT"):
+            raise TargetError(
+                "a canary needs a service with versions; this is a plain service, which has one",
+                code="TOC-AKS-004",
+                where=self._work.place.where("targets", "aks", "versions"),
+                fix="write `versions: true` there and deploy once without --canary: the service is made anew",
+            )
+        if live is None and self._canary:
+            raise TargetError(
+                "a canary shares the traffic with the version that answers, and none answers yet",
+                code="TOC-AKS-005",
+                fix="deploy without --canary first",
+            )
+
     def _switch(self, live: Live) -> Doing[None]:
+        if live.wire == "AKSENDPOINT" and self._work.settings.get("versions"):
+            if self._canary:
+                yield from versions.share(self._work, live, self._canary, self._judge)
+            else:
+                yield from versions.take_over(self._work, live)
+            return
         anew = self._work.place.kind.made_anew(frozenset(self._changed(live)))
         begun = False
         try:

@@ -70,6 +70,10 @@ class Work:
         specification = self.specification(name, candidate=candidate, judged=judged, keys_of=keys_of)
         model = yield from self.model()
         specification["models"] = [model]
+        if specification["kind"] == "AKSENDPOINT":
+            from toc_build.targets.azure.versions import version_name
+
+            specification["version"] = version_name(self)
         operation = yield from self._asked_for(name, specification)
         yield self.finish()
         yield self.start("schedule", "")

@@ -80,8 +80,10 @@ class Services:
         kinds = {"ACI": AciWebservice, "AKS": AksWebservice, "AKSENDPOINT": AksEndpoint}
         kind = kinds[specification["kind"]]
         with arranged(self._session, specification) as (models, inference):
+            version = {"version_name": specification["version"], "traffic_percentile": 100}
             configuration = kind.deploy_configuration(
                 **self._configuration(specification),
+                **(version if kind is AksEndpoint else {}),
                 tags=specification["tags"],
                 properties=specification["properties"],
                 description=specification["description"],
@@ -156,7 +158,7 @@ class Services:
         """What Azure would say against a service of this name and size; nothing is made."""
         from azureml.core.webservice import AciWebservice, AksWebservice, Webservice
 
-        kinds = {"ACI": AciWebservice, "AKS": AksWebservice}
+        kinds = {"ACI": AciWebservice, "AKS": AksWebservice, "AKSENDPOINT": AksWebservice}
         configuration = kinds[specification["kind"]].deploy_configuration(**specification["configuration"])
         payload = configuration._build_create_payload(specification["name"], None)  # noqa: SLF001
         if specification["compute"]:

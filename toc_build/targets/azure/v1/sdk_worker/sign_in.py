@@ -163,7 +163,7 @@ def _interactive(values: Mapping[str, str], tell: Callable[[str], None]) -> Any:
             """Nothing is held back."""
 
     kept = sys.stdout, sys.stderr
-    sys.stdout = sys.stderr = Told()  # type: ignore[assignment]
+    sys.stdout = sys.stderr = Told()
     try:
         return InteractiveLoginAuthentication(tenant_id=values.get("AZURE_TENANT_ID") or None)
     finally:
