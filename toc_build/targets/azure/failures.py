@@ -20,9 +20,7 @@ from toc_build.targets.protocol import DeployableBundle
 if TYPE_CHECKING:
     from toc_build.targets.azure.place import Place
 
-_FRAME = re.compile(
-    r'^\s*File "(?P<folder>[^"]*?/(?:code|azureml-app))/(?P<rest>[^"]+)", line \d+', re.MULTILINE
-)
+_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line \d+', re.MULTILINE)
 _LAST = 60
 _RECENT = timedelta(hours=1)
 _BUILD_CAUSES = (
@@ -115,10 +113,12 @@ def is_recent(moment: str) -> bool:
 
 def _code_folder(log: str, code: Path) -> str | None:
     """Where the container has the scoring code, read from a traceback: `/var/azureml-app/code` in Azure."""
-    own = {path.relative_to(code).as_posix() for path in code.rglob("*.py")}
+    own = sorted((path.relative_to(code).as_posix() for path in code.rglob("*.py")), key=len, reverse=True)
     for match in _FRAME.finditer(log):
-        if match["rest"] in own:
-            return match["folder"]
+        file = match["file"]
+        for name in own:
+            if file.endswith(f"/{name}") and "/site-packages/" not in file:
+                return file[: -len(name) - 1]
     return None
 
 

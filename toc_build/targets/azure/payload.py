@@ -108,8 +108,8 @@ class Live:
         detail = self.detail
         if self.canary is not None:
             detail = (
-                f"a canary of {self.canary.digest[:19]} takes {self.canary.percent} % of the traffic: deploy the "
-                "same again to promote it, with --canary 0 to withdraw it"
+                f"a canary of {self.canary.digest[:19]} takes {self.canary.percent} % of the traffic: deploy "
+                "the same again to promote it, with --canary 0 to withdraw it"
             )
         if self.state is State.READY and not self.judged:
             detail = "it answers, but its answers were not judged: deploy again"
