@@ -1,7 +1,7 @@
 """The command `toc-build`: one module per command, each importing what it needs when it runs.
 
-`main` turns a `UserError` into a message and exit status 2, failed checks into 1, Ctrl-C into 130, and
-anything else into a traceback and 70: that one is a bug of ours.
+`main` turns a `UserError` into a message and exit status 2 (3 for a version rejected for its answers), failed
+checks into 1, Ctrl-C into 130, and anything else into a traceback and 70: that one is a bug of ours.
 """
 
 from __future__ import annotations
@@ -12,8 +12,24 @@ from collections.abc import Sequence
 
 import typer
 
-from toc_build.cli import delete, deploy, env, lock, logs, schema, score, serve, status, test, validate
-from toc_build.errors import EXIT_BUG, EXIT_USER_ERROR, UserError
+from toc_build.cli import (
+    delete,
+    deploy,
+    doctor,
+    env,
+    history,
+    lock,
+    logs,
+    plan,
+    rollback,
+    schema,
+    score,
+    serve,
+    status,
+    test,
+    validate,
+)
+from toc_build.errors import EXIT_BUG, EXIT_REJECTED, EXIT_USER_ERROR, Rejected, UserError
 
 app = typer.Typer(
     name="toc-build",
@@ -24,7 +40,10 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: rich would add 80 ms to --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (validate, lock, test, serve, deploy, score, status, logs, delete, schema):
+for module in (
+    *(validate, doctor, lock, test, serve, plan, deploy, score, status, logs, history, rollback, delete),
+    schema,
+):
     module.register(app)
 app.add_typer(env.app, name="env")
 
@@ -60,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return leaving.code if isinstance(leaving.code, int) else int(bool(leaving.code))
     except UserError as error:
         Console().problem(error)
-        return EXIT_USER_ERROR
+        return EXIT_REJECTED if isinstance(error, Rejected) else EXIT_USER_ERROR
     except KeyboardInterrupt:
         Console().note("interrupted")
         return 130

@@ -19,11 +19,19 @@ def deploy(
             min=0, max=65535, metavar="PORT", help="local: instead of the one in deploy.yml; 0: any free one."
         ),
     ] = None,
+    allow_untested: Annotated[
+        bool,
+        typer.Option(
+            "--allow-untested",
+            help="Deploy a bundle without a passing test to a target other than local; it goes on record.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Deploy the model repository: lock, scoring environment, bundle, service.
+    """Deploy the model repository: lock, scoring environment, bundle, service; its answers are judged.
 
-    A service that runs already serves until the new version is ready, and goes on when that fails.
+    A service that runs already serves until the new version is found right, and goes on when it is not. Exit
+    status 3: the new version was rejected for its answers.
     """
     from toc_build.cli.status import status_as_json
     from toc_build.console import Console
@@ -31,7 +39,7 @@ def deploy(
     from toc_build.deployment.records import read_test_record
 
     console = Console()
-    service = apply(repository, target, port=port, console=console)
+    service = apply(repository, target, port=port, allow_untested=allow_untested, console=console)
     status = service.status()
     if as_json:
         console.json(status_as_json(status))

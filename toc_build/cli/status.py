@@ -18,9 +18,11 @@ def status(
     """Say what is true of the service now."""
     from toc_build.console import Console
     from toc_build.deployment import open_service
+    from toc_build.deployment.apply import history
 
     console = Console()
     found = open_service(repository, target).status()
+    history(repository, target)  # settles what a command that was killed left open
     if as_json:
         console.json(status_as_json(found))
         return

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from toc_build.console import Console
 from toc_build.deployment import scoring_client
-from toc_build.deployment.prepare import prepare
 from toc_build.deployment.progress import draw
 from toc_build.errors import TargetError
-from toc_build.repository import load
 from toc_build.targets.protocol import Status, Target
 
 if TYPE_CHECKING:
@@ -86,10 +84,27 @@ class Service:
         What ran serves until the new version is ready, and goes on serving when that fails.
 
         Raises:
+            Rejected: the new version's answers are wrong.
             UserError: the repository is not in order, or the new version does not start.
         """
-        prepared = prepare(load(self.repository), console=self._console)
-        draw(self._target.apply(prepared.bundle), self._console)
+        from toc_build.deployment.apply import reload
+
+        reload(self.repository, target=self._target.name, console=self._console)
+
+    def rollback(self, to: int | None = None) -> None:
+        """Puts an earlier version back, with the settings of then.
+
+        Args:
+            to: number of the deployment to go back to, as `toc-build history` shows it; the one before that
+                which answers now when omitted.
+
+        Raises:
+            UserError: there is none, its bundle is not kept any more, or it does not start; what answered
+                before answers on.
+        """
+        from toc_build.deployment.apply import rollback
+
+        rollback(self.repository, self._target.name, to=to, console=self._console)
 
     def logs(self, *, tail: int | None = None, follow: bool = False) -> Iterator[str]:
         """What the scorer wrote, oldest line first.

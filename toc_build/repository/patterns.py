@@ -77,6 +77,9 @@ COMPUTE_TARGET_NAME = _rule(
     "be 2 to 16 letters, digits and hyphens, a letter first, no hyphen last",
     references=True,
 )
+VM_SIZE = _rule(
+    r"Standard_[A-Za-z0-9_]+", "be Azure's name of a size, such as Standard_D3_v2", references=True
+)
 DNS_LABEL = _rule(
     r"[a-z][-a-z0-9]{3,61}[a-z0-9]",
     "be 5 to 63 characters: lower-case letters, digits and hyphens, a letter first, no hyphen last",

@@ -181,6 +181,43 @@ class SamplesConfig(Section):
         yield from stays_inside("path", self.path)
 
 
+class JudgeConfig(Section):
+    """What a new version must show, asked for the samples, before callers meet it."""
+
+    requests: int = Field(
+        default=24,
+        description="How many requests it is asked; every sample is posted once at least.",
+        ge=1,
+        le=10000,
+    )
+    seconds: int = Field(
+        default=60, description="Seconds after which no new round of samples begins.", ge=1, le=3600
+    )
+    max_error_rate: float = Field(
+        default=0,
+        description="Largest share of requests that may fail, 0 to 1. Wrong answers are never admitted.",
+        ge=0,
+        le=1,
+    )
+    latency_ms: float | None = Field(
+        default=None,
+        description="Largest median of the answer times in milliseconds; any when left out.",
+        gt=0,
+    )
+    slower_than_before: float = Field(
+        default=2,
+        description="How many times as long as by the version before an answer may take.",
+        ge=1,
+        le=1000,
+    )
+    memory_growth_mb: float = Field(
+        default=128,
+        description="By how much its memory may grow meanwhile, in MB (1 MB = 1,000,000 bytes), where the "
+        "target can tell.",
+        gt=0,
+    )
+
+
 class AzureConfig(Section):
     """The Azure ML workspace; values may be `${VARIABLE}` and are looked up when a command needs them."""
 
@@ -211,6 +248,9 @@ class DeployConfig(Section):
     )
     samples: SamplesConfig = Field(
         default_factory=SamplesConfig, description="The sample images and how answers to them are judged."
+    )
+    judge: JudgeConfig = Field(
+        default_factory=JudgeConfig, description="What a new version must show before callers meet it."
     )
     azure: AzureConfig = Field(default_factory=AzureConfig, description="The Azure ML workspace.")
     targets: TargetsConfig = Field(default_factory=TargetsConfig, description="Where the bundle may run.")

@@ -128,6 +128,18 @@ class LivenessConfig(Section):
     )
 
 
+class NodesConfig(Section):
+    """The machines of the cluster, for `toc-build doctor`, which is offline; a plan asks Azure itself."""
+
+    vm_size: Annotated[str, patterns.VM_SIZE] = Field(
+        description="Azure's name of the nodes' size.", examples=["Standard_D3_v2"]
+    )
+    count: int = Field(description="How many nodes there are.", ge=1, le=5000)
+    production: bool = Field(
+        default=True, description="Whether it was attached for production (FastProd), not DevTest."
+    )
+
+
 class AksTarget(Section):
     """Azure Kubernetes Service, attached to the workspace."""
 
@@ -191,6 +203,9 @@ class AksTarget(Section):
     )
     liveness: LivenessConfig = Field(
         default_factory=LivenessConfig, description="When a replica is started again."
+    )
+    nodes: NodesConfig | None = Field(
+        default=None, description="The machines of the cluster, for checks without Azure."
     )
     enable_app_insights: bool = Field(
         default=False, description="Whether requests are logged to Application Insights."

@@ -142,6 +142,7 @@ class Candidate:
         headers: to send with every request; they hold the key where one is asked for.
         serving: whether callers meet it already: two versions cannot run side by side there.
         incumbent_uri: where the version before answers meanwhile; None when there is none, or not any more.
+        memory: gives the bytes of memory that this version takes now; None where the target cannot tell.
     """
 
     digest: str
@@ -149,6 +150,7 @@ class Candidate:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     serving: bool = False
     incumbent_uri: str | None = None
+    memory: Callable[[], int | None] = field(default=lambda: None, repr=False, compare=False)
 
 
 # Returns when the candidate may stay; raises `Rejected` (or any other error) when it must go. It runs inside

@@ -9,9 +9,15 @@ from typing import Any
 
 import pytest
 
-from toc_build.errors import Problem, TargetError
+from toc_build.errors import Problem, Rejected, TargetError
 from toc_build.targets import Event, EventKind
-from toc_build.targets.local.control import ControlClient, ControlServer, Emit, control_path
+from toc_build.targets.local.control import (
+    Consult,
+    ControlClient,
+    ControlServer,
+    Emit,
+    control_path,
+)
 from toc_build.targets.local.server import OperationCancelled
 from toc_build.targets.local.state import remove_control
 
@@ -32,7 +38,7 @@ def test_events_and_errors_cross_whole() -> None:
         Problem("TOC-LOCAL-006", "two"),
     ]
 
-    def handler(request: dict[str, Any], emit: Emit, cancelled: threading.Event) -> None:
+    def handler(request: dict[str, Any], emit: Emit, cancelled: threading.Event, _: Consult) -> None:
         assert request == {"command": "x"}
         for event in sent:
             emit(event)
@@ -58,7 +64,7 @@ def iter_into(got: list[Event], events: Any) -> list[Event]:
 def test_a_goodbye_cancels_and_waits_for_the_clearing_up() -> None:
     cleared = threading.Event()
 
-    def handler(request: dict[str, Any], emit: Emit, cancelled: threading.Event) -> None:
+    def handler(request: dict[str, Any], emit: Emit, cancelled: threading.Event, _: Consult) -> None:
         emit(Event(EventKind.STEP_STARTED, "init"))
         assert cancelled.wait(5)
         cleared.set()
@@ -69,6 +75,49 @@ def test_a_goodbye_cancels_and_waits_for_the_clearing_up() -> None:
     next(events)
     client.close()
     assert cleared.is_set()
+
+
+def test_a_consultation_admits_or_refuses() -> None:
+    heard: list[str] = []
+
+    def handler(request: dict[str, Any], emit: Emit, cancelled: threading.Event, consult: Consult) -> None:
+        for question in ("first", "second"):
+            try:
+                consult({"uri": question})
+                heard.append("admitted")
+            except TargetError as refused:
+                heard.append(refused.code)
+                raise
+
+    def consulted(question: dict[str, Any]) -> None:
+        if question["uri"] == "second":
+            raise Rejected("wrong labels", code="TOC-JUDGE-001")
+
+    client = connect(handler, threading.Event())
+    with pytest.raises(Rejected, match="wrong labels"):
+        list(client.ask({}, consulted))
+    client.close()
+    assert heard == ["admitted", "TOC-JUDGE-001"]
+
+
+def test_an_asker_who_dies_while_consulted_cancels() -> None:
+    cancelled_in_time = threading.Event()
+
+    def handler(request: dict[str, Any], emit: Emit, cancelled: threading.Event, consult: Consult) -> None:
+        try:
+            consult({})
+        except OperationCancelled:
+            cancelled_in_time.set()
+            raise
+
+    def dies(_: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    client = connect(handler, threading.Event())
+    with pytest.raises(KeyboardInterrupt):
+        list(client.ask({}, dies))
+    client.close()
+    assert cancelled_in_time.is_set()
 
 
 def test_a_supervisor_that_goes_away() -> None:

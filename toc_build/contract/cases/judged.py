@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from toc_build.contract.answers import detections_in, document_in, readable_in
+from toc_build.contract.answers import Answer, detections_in, document_in, readable_in
 from toc_build.contract.cases.base import Case, Run
 from toc_build.contract.conventions import Diagnosis, diagnose_boxes, diagnose_labels
 from toc_build.contract.images import png
@@ -26,7 +26,20 @@ def cases(run: Run) -> Iterator[Case]:
 
 
 def _judge(run: Run, sample: Sample) -> str:
-    answer = run.scorer.post(sample.read())
+    answered = judge_answer(run, sample, run.scorer.post(sample.read()))
+    if sample.expected is None:
+        return (
+            f"{len(answered)} detections; without {sample.path.with_suffix('.json').name} nothing is expected"
+        )
+    return ""
+
+
+def judge_answer(run: Run, sample: Sample, answer: Answer) -> tuple[Detection, ...]:
+    """The detections in an answer to a sample, found to be those expected where any are.
+
+    Raises:
+        Breach: the answer breaks a rule, with the most likely cause.
+    """
     try:
         answered = detections_in(answer, width=sample.width, height=sample.height, labels=run.labels)
     except Breach as breach:
@@ -36,12 +49,10 @@ def _judge(run: Run, sample: Sample) -> str:
             raise
         raise Breach(diagnosis.rule, f"{diagnosis.words}; {breach.reason}", fix=diagnosis.fix) from None
     if sample.expected is None:
-        return (
-            f"{len(answered)} detections; without {sample.path.with_suffix('.json').name} nothing is expected"
-        )
+        return answered
     found = _compared(run, sample.expected, answered)
     if found.exact:
-        return ""
+        return answered
     rule, words = explain(found, min_iou=run.min_iou, score_tolerance=run.score_tolerance)
     explained = _explained(run, sample, answered, found)
     if explained is None:

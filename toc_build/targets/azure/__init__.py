@@ -1,1 +1,1 @@
-"""The cloud's targets: `aci` and `aks`, through Azure ML's SDK v1 in a process of its own."""
+"""The targets of the cloud, `aci` and `aks`: through an SDK of Azure ML in a process of its own."""

@@ -1,6 +1,7 @@
 """The line between a command and the supervisor: a Unix socket, in a folder that only this user may enter.
 
-A request is one line of JSON; events come back, and at last `done` or `error`. The connection is also the
+A request is one line of JSON; events come back, and at last `done` or `error`. In between the supervisor may
+consult the asker, who answers with one line: that is how a new version is judged. The connection is also the
 asker's lease: when it ends before that, because the asker died or shut its side, the work is cancelled.
 """
 
@@ -10,6 +11,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import queue
 import socket
 import tempfile
 import threading
@@ -17,16 +19,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from toc_build.errors import Problem, TargetError
+from toc_build.errors import Problem, TargetError, UserError
 from toc_build.targets.local.server import OperationCancelled
 from toc_build.targets.protocol import Event, EventKind
 
 # sockaddr_un holds 104 bytes on macOS, 108 on Linux, with the closing zero.
 MAX_SOCKET_PATH = 100
 GOODBYE_SECONDS = 10.0
+LOOK_SECONDS = 0.1  # how often a consultation notices that it is not wanted any more
 
 Emit = Callable[[Event], None]
-Handler = Callable[[dict[str, Any], Emit, threading.Event], None]
+Consult = Callable[[dict[str, Any]], None]
+Handler = Callable[[dict[str, Any], Emit, threading.Event, Consult], None]
 
 
 def control_path(root: Path) -> Path:
@@ -55,7 +59,7 @@ class ControlServer:
 
     Args:
         handler: does what a request asks; called in a thread of its own for each. It may raise TargetError
-            and OperationCancelled.
+            and OperationCancelled. Its last argument asks the asker back and raises what that answers.
         on_end: called whenever a conversation has ended.
     """
 
@@ -100,16 +104,24 @@ class ControlServer:
                 request = None
             if isinstance(request, dict):
                 cancelled = threading.Event()
-                work = threading.Thread(target=self._work, args=(connection, request, cancelled), daemon=True)
+                verdicts: queue.Queue[dict[str, Any]] = queue.Queue()
+                arguments = (connection, request, cancelled, verdicts)
+                work = threading.Thread(target=self._work, args=arguments, daemon=True)
                 work.start()
-                with contextlib.suppress(OSError):
-                    while lines.readline():
-                        pass
+                with contextlib.suppress(OSError, ValueError):
+                    while line := lines.readline():
+                        verdicts.put(json.loads(line))
                 cancelled.set()
                 work.join()
         self._on_end()
 
-    def _work(self, connection: socket.socket, request: dict[str, Any], cancelled: threading.Event) -> None:
+    def _work(
+        self,
+        connection: socket.socket,
+        request: dict[str, Any],
+        cancelled: threading.Event,
+        verdicts: queue.Queue[dict[str, Any]],
+    ) -> None:
         def send(message: dict[str, Any]) -> None:
             with contextlib.suppress(OSError):  # the asker is gone: the conversation notices
                 connection.sendall(json.dumps(message).encode() + b"\n")
@@ -117,8 +129,17 @@ class ControlServer:
         def emit(event: Event) -> None:
             send({"event": dataclasses.asdict(event) | {"kind": event.kind.value}})
 
+        def consult(question: dict[str, Any]) -> None:
+            send({"consult": question})
+            while not cancelled.is_set():
+                with contextlib.suppress(queue.Empty):
+                    if problems := verdicts.get(timeout=LOOK_SECONDS).get("refused"):
+                        raise TargetError.collect(Problem(**problem) for problem in problems)
+                    return
+            raise OperationCancelled
+
         try:
-            self._handler(request, emit, cancelled)
+            self._handler(request, emit, cancelled, consult)
             send({"done": True})
         except TargetError as error:
             send({"error": [dataclasses.asdict(problem) for problem in error.problems]})
@@ -156,20 +177,32 @@ class ControlClient:
             raise lost_supervisor(log) from None
         return cls(connection, log)
 
-    def ask(self, request: dict[str, Any]) -> Iterator[Event]:
+    def ask(
+        self, request: dict[str, Any], consulted: Callable[[dict[str, Any]], None] | None = None
+    ) -> Iterator[Event]:
         """Send a request and pass on what comes back.
 
+        Args:
+            request: JSON values.
+            consulted: called when the supervisor asks back; it refuses by raising a UserError.
+
         Raises:
+            UserError: as raised by `consulted`, once the supervisor has heeded it.
             TargetError: as raised by the supervisor, or because it went away.
         """
+        refusal: UserError | None = None
         try:
-            self._connection.sendall(json.dumps(request).encode() + b"\n")
+            self._send(request)
             with self._connection.makefile("rb") as lines:
                 for line in lines:
                     message = json.loads(line)
                     if "event" in message:
                         values = message["event"]
                         yield Event(**{**values, "kind": EventKind(values["kind"])})
+                    elif "consult" in message:
+                        refusal = self._consult(message["consult"], consulted)
+                    elif "error" in message and refusal is not None:
+                        raise refusal
                     elif "error" in message:
                         raise TargetError.collect(Problem(**problem) for problem in message["error"])
                     elif "done" in message:
@@ -177,6 +210,22 @@ class ControlClient:
         except (OSError, ValueError):
             pass
         raise lost_supervisor(self._log)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._connection.sendall(json.dumps(message).encode() + b"\n")
+
+    def _consult(
+        self, question: dict[str, Any], consulted: Callable[[dict[str, Any]], None] | None
+    ) -> UserError | None:
+        refusal = None
+        if consulted is not None:
+            try:
+                consulted(question)
+            except UserError as error:
+                refusal = error
+        problems = [dataclasses.asdict(problem) for problem in refusal.problems] if refusal else []
+        self._send({"refused": problems})
+        return refusal
 
     def close(self) -> None:
         """Say goodbye: work that has not ended is cancelled, and what it made is gone when this returns."""

@@ -55,6 +55,15 @@ class ProcessIdentity:
         except psutil.AccessDenied:  # it is there, and another user's
             return True
 
+    def resident_bytes(self) -> int | None:
+        """The memory of the process and all its children; None when it is gone."""
+        try:
+            process = psutil.Process(self.pid)
+            family = [process, *process.children(recursive=True)]
+            return sum(member.memory_info().rss for member in family) if self.alive() else None
+        except psutil.Error:
+            return None
+
     def send(self, number: signal.Signals, *, group: bool = False) -> None:
         """Send a signal to the process, or to the group that it leads, if it still runs."""
         if not self.alive():

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from toc_build.errors import TargetError
 from toc_build.targets.local.logs import ServiceLog
@@ -42,6 +43,8 @@ class Snapshot:
         digest: of the bundle that answers or is being started.
         port: of the public socket.
         detail: words for a person.
+        version: the digest, the described settings and the deployment's record of the version that answers,
+            or is being started again after a crash, as JSON values; None while there is none.
     """
 
     state: State
@@ -49,6 +52,7 @@ class Snapshot:
     digest: str | None = None
     port: int | None = None
     detail: str | None = None
+    version: dict[str, Any] | None = None
 
 
 class Service:
@@ -80,6 +84,7 @@ class Service:
         self._closing = threading.Event()
         self._listener: socket.socket | None = None
         self._current: ServerProcess | None = None
+        self._deployment: dict[str, str] = {}
         self._staged: ServerProcess | None = None
         self._retiring: list[threading.Thread] = []
         self._numbers = itertools.count(1)
@@ -91,6 +96,11 @@ class Service:
         """The public port, while there is one."""
         listener = self._listener
         return int(listener.getsockname()[1]) if listener is not None else None
+
+    @property
+    def answering_uri(self) -> str | None:
+        """Where callers are answered now; None while nothing answers."""
+        return f"http://{LOOPBACK}:{self.port}/score" if self._live() is not None else None
 
     def idle(self) -> bool:
         """Whether nothing serves and nothing is being started."""
@@ -107,7 +117,8 @@ class Service:
         settings: LocalSettings,
         emit: Emit,
         cancelled: threading.Event,
-        judge: Callable[[str], None] | None = None,
+        judge: Callable[[ServerProcess], None] | None = None,
+        deployment: dict[str, str] | None = None,
     ) -> None:
         """Make a bundle the one that answers.
 
@@ -116,7 +127,8 @@ class Service:
             settings: how.
             emit: given the events.
             cancelled: set by whoever wants it no more; it is heeded until the new server takes over.
-            judge: given the new server's private address before any client meets it; it refuses by raising.
+            judge: given the new server before any client meets it; it refuses by raising.
+            deployment: kept beside the service once the new server answers.
 
         Raises:
             TargetError: the new server did not come up. The old one, if there is one, serves on.
@@ -130,12 +142,12 @@ class Service:
                 listener = self._public_listener(settings.port)
                 new = self._stage(bundle, settings, listener, emit, cancelled)
                 if judge is not None:
-                    judge(new.private_uri)
+                    judge(new)
                 _heed(cancelled, self._closing)
             except BaseException as error:
                 self._give_up_staged(listener, bundle, error)
                 raise
-            self._hand_over(new, listener)
+            self._hand_over(new, listener, deployment or {})
         emit(
             Event(EventKind.READY, "ready", f"http://{LOOPBACK}:{self.port}/score", time.monotonic() - begun)
         )
@@ -223,8 +235,9 @@ class Service:
             else:
                 self._publish(State.FAILED, bundle.digest, detail=reason)
 
-    def _hand_over(self, new: ServerProcess, listener: socket.socket) -> None:
+    def _hand_over(self, new: ServerProcess, listener: socket.socket, deployment: dict[str, str]) -> None:
         old, self._current, self._staged = self._current, new, None
+        self._deployment = deployment
         old_listener, self._listener = self._listener, listener
         new.open_gate()
         self._log.note(f"server {new.pid} serves on port {self.port}")
@@ -313,7 +326,14 @@ class Service:
         servers = tuple(server for server in (self._live(), self._staged) if server is not None)
         if state is State.READY and self._current is not None:
             digest = self._current.bundle.digest
-        self._publish_to(Snapshot(state, servers, digest, port or self.port, detail))
+        version = None
+        if self._current is not None and state is not State.FAILED:
+            version = {
+                "digest": self._current.bundle.digest,
+                "settings": self._current.settings.described(),
+                "record": self._deployment,
+            }
+        self._publish_to(Snapshot(state, servers, digest, port or self.port, detail, version))
 
 
 def _in_short(error: BaseException) -> str:

@@ -6,6 +6,7 @@ Made by whoever builds a `LocalTarget`; sent to the supervisor as JSON.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,21 @@ class LocalSettings:
     timeout_seconds: float = 60.0
     scoring_dir: str = "scoring"
     model_dir: str = "model"
+
+    def described(self) -> dict[str, object]:
+        """What a user may set and compare: a plan shows it, and a version is put back with it."""
+        return {
+            "port": self.port,
+            "readiness_seconds": self.readiness_seconds,
+            "workers": self.workers,
+            "threads": self.threads,
+            "timeout_seconds": self.timeout_seconds,
+        }
+
+    def with_described(self, values: Mapping[str, object]) -> LocalSettings:
+        """These settings with those of an earlier version in their place."""
+        changed: dict[str, Any] = {name: values[name] for name in self.described() if name in values}
+        return dataclasses.replace(self, **changed)
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values."""

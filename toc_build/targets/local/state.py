@@ -46,6 +46,7 @@ class Record:
         control: path of the control socket; None for a supervisor that takes no more requests.
         repository: the model repository's root.
         temp_dir: the answering server's folder for temporary files.
+        version: digest, settings and deployment record of the version that answers, as JSON values.
     """
 
     state: State
@@ -60,6 +61,7 @@ class Record:
     control: str | None = None
     repository: str | None = None
     temp_dir: str | None = None
+    version: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

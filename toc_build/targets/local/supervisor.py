@@ -13,15 +13,17 @@ import signal
 import socket
 import sys
 import threading
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from toc_build.errors import TargetError
-from toc_build.targets.local.control import ControlServer, Emit, control_path
+from toc_build.targets.local.control import Consult, ControlServer, Emit, control_path
 from toc_build.targets.local.identity import ProcessIdentity
 from toc_build.targets.local.logs import ServiceLog
 from toc_build.targets.local.restarts import RestartPolicy
+from toc_build.targets.local.server import ServerProcess
 from toc_build.targets.local.service import Service, Snapshot
 from toc_build.targets.local.settings import BundleReference, LocalSettings
 from toc_build.targets.local.state import Record, StateFolder, remove_control
@@ -113,9 +115,11 @@ class Supervisor:
             self._folder.forget()
         self._stack.close()
 
-    def _answer(self, request: dict[str, Any], emit: Emit, cancelled: threading.Event) -> None:
+    def _answer(
+        self, request: dict[str, Any], emit: Emit, cancelled: threading.Event, consult: Consult
+    ) -> None:
         if request.get("command") == "switch":
-            self._switch(request, emit, cancelled)
+            self._switch(request, emit, cancelled, consult)
         elif request.get("command") == "stop":
             emit(Event(EventKind.STEP_STARTED, "stop", "ending the server"))
             self._failed = False
@@ -129,7 +133,9 @@ class Supervisor:
                 fix="it is of another version: end it with `toc-build delete` and deploy again",
             )
 
-    def _switch(self, request: dict[str, Any], emit: Emit, cancelled: threading.Event) -> None:
+    def _switch(
+        self, request: dict[str, Any], emit: Emit, cancelled: threading.Event, consult: Consult
+    ) -> None:
         bundle = BundleReference(Path(request["bundle"]["root"]), str(request["bundle"]["digest"]))
         settings = LocalSettings.from_json(request["settings"])
         if settings.repository is not None:
@@ -137,7 +143,27 @@ class Supervisor:
         if not request.get("again") and self.service.serves(bundle, settings):
             emit(Event(EventKind.READY, "ready", "serves this bundle already", 0.0))
             return
-        self.service.switch(bundle, settings, emit, cancelled)
+
+        def judge(new: ServerProcess) -> None:
+            emit(Event(EventKind.STEP_STARTED, "samples", "asking the new version for the samples"))
+            begun = time.monotonic()
+            consult(
+                {
+                    "private_uri": new.private_uri,
+                    "incumbent_uri": self.service.answering_uri,
+                    "server": new.identity.to_json(),
+                }
+            )
+            emit(Event(EventKind.STEP_FINISHED, "samples", seconds=time.monotonic() - begun))
+
+        self.service.switch(
+            bundle,
+            settings,
+            emit,
+            cancelled,
+            judge=judge if request.get("judged") else None,
+            deployment=request.get("deployment"),
+        )
 
     def _end_if_idle(self) -> None:
         if self._end_when_idle and self.service.idle():
@@ -164,6 +190,7 @@ class Supervisor:
                     None if self._failed and self._end_when_idle else str(self._control_path),
                     self._repository,
                     str(first.temp_dir) if first is not None else None,
+                    snapshot.version,
                 )
             )
 
@@ -208,7 +235,9 @@ def main(arguments: list[str]) -> None:
 
 
 def _refuse(error: TargetError) -> Any:
-    def handler(_request: dict[str, Any], _emit: Emit, _cancelled: threading.Event) -> None:
+    def handler(
+        _request: dict[str, Any], _emit: Emit, _cancelled: threading.Event, _consult: Consult
+    ) -> None:
         raise error
 
     return handler

@@ -14,25 +14,30 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from toc_build.errors import TargetError
 from toc_build.targets.local import diagnose
 from toc_build.targets.local.control import ControlClient
-from toc_build.targets.local.identity import wait_until_gone
+from toc_build.targets.local.identity import ProcessIdentity, wait_until_gone
 from toc_build.targets.local.logs import follow_lines, read_lines
 from toc_build.targets.local.restarts import RestartPolicy
 from toc_build.targets.local.settings import LOOPBACK, BundleReference, LocalSettings
 from toc_build.targets.local.state import Record, StateFolder
 from toc_build.targets.local.supervisor import DELETE_GRACE_SECONDS, Supervisor
+from toc_build.targets.plan import Cost, Effect, Needs, Plan, make_plan
 from toc_build.targets.protocol import (
+    Candidate,
     DeployableBundle,
     Event,
     EventKind,
+    Judge,
     State,
     Status,
     TargetDescription,
+    Version,
 )
 
 ANSWER_SECONDS = 1.0
@@ -63,22 +68,64 @@ class LocalTarget:
             self.name,
             "process",
             f"{LOOPBACK}:{settings.port}",
-            {
-                "port": settings.port,
-                "readiness_seconds": settings.readiness_seconds,
-                "workers": settings.workers,
-                "threads": settings.threads,
-                "timeout_seconds": settings.timeout_seconds,
-            },
+            settings.described(),
         )
 
-    def apply(self, bundle: DeployableBundle) -> Iterator[Event]:
+    def live(self) -> Version | None:
+        """The version that answers, or is being started again after a crash."""
+        record = self._folder.live()
+        return Version(**record.version) if record is not None and record.version is not None else None
+
+    def plan(self, bundle: DeployableBundle) -> Plan:
+        """What `apply` would change; reads the state folder only."""
+        return make_plan(
+            self.describe(),
+            self.live(),
+            bundle.digest,
+            effect=_effect,
+            needs=Needs(cores=self._settings.workers),
+            cost=Cost.NOTHING,
+        )
+
+    def apply(
+        self,
+        bundle: DeployableBundle,
+        *,
+        judge: Judge | None = None,
+        record: Mapping[str, str] | None = None,
+    ) -> Iterator[Event]:
         """Serve the bundle, started beside the old one; nothing happens when exactly this serves already.
 
         Raises:
+            Rejected: by `judge`; what served before serves on.
             TargetError: the cause, with its own code; what served before serves on.
         """
-        yield from self._switch(_reference(bundle), "deployment", again=False)
+        yield from self._switch(_reference(bundle), "deployment", judge=judge, record=record)
+
+    def rollback(
+        self,
+        to: Version,
+        bundle: DeployableBundle | None = None,
+        *,
+        judge: Judge | None = None,
+        record: Mapping[str, str] | None = None,
+    ) -> Iterator[Event]:
+        """Serve an earlier version with its settings; this target's interpreter must be that bundle's.
+
+        Raises:
+            Rejected: by `judge`; what served before serves on.
+            TargetError: no bundle was given, or the cause; what served before serves on.
+        """
+        if bundle is None:
+            raise TargetError(
+                f"the bundle {to.digest.removeprefix('sha256:')[:12]} is not kept on this machine any more",
+                code="TOC-TARGET-005",
+                fix="check out its git revision (`toc-build history` names it) and deploy that",
+            )
+        settings = self._settings.with_described(to.settings)
+        yield from LocalTarget(self._folder.root, settings)._switch(  # noqa: SLF001 - its own class
+            _reference(bundle), "rollback", judge=judge, record=record
+        )
 
     def reload(self, bundle: DeployableBundle | None = None) -> Iterator[Event]:
         """Start the service's bundle afresh, or another one, without a refused request.
@@ -98,7 +145,8 @@ class LocalTarget:
             reference = BundleReference(Path(record.bundle_root), record.digest)
         else:
             raise self._nothing_deployed()
-        yield from self._switch(reference, "reload", again=True)
+        live = self.live()
+        yield from self._switch(reference, "reload", again=True, record=live.record if live else None)
 
     def status(self) -> Status:
         """What is true now. A ready service is asked for a sign of life."""
@@ -177,7 +225,15 @@ class LocalTarget:
         finally:
             supervisor.close(grace_seconds=grace_seconds)
 
-    def _switch(self, bundle: BundleReference, what: str, *, again: bool) -> Iterator[Event]:
+    def _switch(
+        self,
+        bundle: BundleReference,
+        what: str,
+        *,
+        again: bool = False,
+        judge: Judge | None = None,
+        record: Mapping[str, str] | None = None,
+    ) -> Iterator[Event]:
         diagnose.require_platform()
         diagnose.require_bundle(bundle, self._settings)
         self._folder.make()
@@ -187,20 +243,34 @@ class LocalTarget:
                 "bundle": {"root": str(bundle.root), "digest": bundle.digest},
                 "settings": self._settings.to_json(),
                 "again": again,
+                "judged": judge is not None,
+                "deployment": dict(record or {}),
             }
-            record = self._folder.live()
-            if record is not None and record.control is None:  # it has failed, and is ending
-                wait_until_gone([record.supervisor], LAST_MOMENTS_SECONDS)
-            elif record is not None and record.control is not None:
-                client = ControlClient.connect(Path(record.control), self._folder.log_path)
+
+            def consulted(question: dict[str, Any]) -> None:
+                if judge is not None:
+                    judge(
+                        Candidate(
+                            bundle.digest,
+                            f"{question['private_uri']}/score",
+                            incumbent_uri=question["incumbent_uri"],
+                            memory=ProcessIdentity.from_json(question["server"]).resident_bytes,
+                        )
+                    )
+
+            running = self._folder.live()
+            if running is not None and running.control is None:  # it has failed, and is ending
+                wait_until_gone([running.supervisor], LAST_MOMENTS_SECONDS)
+            elif running is not None and running.control is not None:
+                client = ControlClient.connect(Path(running.control), self._folder.log_path)
                 with contextlib.closing(client):
-                    yield from client.ask(request)
+                    yield from client.ask(request, consulted)
                 return
             ours, theirs = socket.socketpair()
             client = ControlClient(ours, self._folder.log_path)
             with contextlib.closing(client):
                 self._start_supervisor(theirs)
-                yield from client.ask(request)
+                yield from client.ask(request, consulted)
 
     def _start_supervisor(self, connection: socket.socket) -> None:
         """Start a detached supervisor; its standard input is the connection, whose end ends our interest."""
@@ -248,6 +318,12 @@ class LocalTarget:
             where=str(self._settings.repository) if self._settings.repository is not None else None,
             fix="deploy with `nox -s deploy_local` or `toc-build deploy`",
         )
+
+
+def _effect(name: str) -> Effect | tuple[Effect, str]:
+    if name == "port":
+        return Effect.INTERRUPTS, "callers of the old port are refused"
+    return Effect.REPLACES
 
 
 def _reference(bundle: DeployableBundle) -> BundleReference:
