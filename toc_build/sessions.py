@@ -11,7 +11,20 @@ import sys
 
 import nox
 
-__all__ = ["delete", "deploy_local", "env", "lint", "lock", "logs", "score", "serve", "status", "test"]
+__all__ = [
+    "delete",
+    "deploy_aci",
+    "deploy_aks",
+    "deploy_local",
+    "env",
+    "lint",
+    "lock",
+    "logs",
+    "score",
+    "serve",
+    "status",
+    "test",
+]
 
 RUFF = "ruff>=0.9,<1"
 # nox gives a session 0.3 s after Ctrl-C; ending a server gracefully may take longer.
@@ -67,6 +80,18 @@ def serve(session: nox.Session) -> None:
 def deploy_local(session: nox.Session) -> None:
     """The scorer as a background service on this machine; again: the new version in place of the old."""
     _toc_build(session, "deploy", "--target", "local")
+
+
+@nox.session(venv_backend="none")
+def deploy_aci(session: nox.Session) -> None:
+    """One container in Azure; needs a passing test. Offline: toc-build rehearse -- nox -s deploy_aci."""
+    _toc_build(session, "deploy", "--target", "aci")
+
+
+@nox.session(venv_backend="none")
+def deploy_aks(session: nox.Session) -> None:
+    """The cluster that is attached to the Azure ML workspace. `-- --canary 10`: a tenth of the traffic."""
+    _toc_build(session, "deploy", "--target", "aks")
 
 
 @nox.session(venv_backend="none")

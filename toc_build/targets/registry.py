@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from toc_build.errors import TargetError
@@ -15,13 +16,28 @@ DEFAULT_TARGET = "local"
 TARGETS = ("local", "aci", "aks")
 
 
+@dataclass(frozen=True)
+class Cloud:
+    """What a command says of a target of the cloud.
+
+    Attributes:
+        compute_target_name: for `aks`: the cluster, instead of the one in `deploy.yml`.
+        canary: for `aks`: the new version's share of the traffic, in percent.
+        deploys: whether a deployment is to follow, which cannot do without a cluster on `aks`.
+    """
+
+    compute_target_name: str | None = None
+    canary: int | None = None
+    deploys: bool = False
+
+
 def open_target(
     name: str,
     repository: Repository,
     *,
     python: Path | None = None,
     port: int | None = None,
-    compute_target_name: str | None = None,
+    cloud: Cloud | None = None,
 ) -> Target:
     """The target `name`, set as the repository's `deploy.yml` says; touches nothing.
 
@@ -30,7 +46,7 @@ def open_target(
         repository: the model repository.
         python: interpreter of the scoring environment; needed to apply, not to look or delete.
         port: for `local`: instead of the one in `deploy.yml`.
-        compute_target_name: for `aks`: the cluster, instead of the one in `deploy.yml`.
+        cloud: for `aci` and `aks`: what a command says instead of `deploy.yml`.
 
     Raises:
         TargetError: there is no such target; the workspace of a target of Azure's is not known.
@@ -44,7 +60,14 @@ def open_target(
     if name != DEFAULT_TARGET:
         from toc_build.targets.azure.opening import open_azure_target
 
-        return open_azure_target(name, repository, compute_target_name=compute_target_name)
+        asked = cloud or Cloud()
+        return open_azure_target(
+            name,
+            repository,
+            compute_target_name=asked.compute_target_name,
+            canary=asked.canary,
+            deploys=asked.deploys,
+        )
     return local_target(repository, python=python, port=port)
 
 

@@ -11,32 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from toc_build.errors import TargetError
 from toc_build.findings import Finding, Severity
-from toc_build.targets.azure.contents import read_contents
 from toc_build.targets.azure.kind import Settings
 from toc_build.targets.azure.payload import Live
 from toc_build.targets.azure.v1.client import Client
 from toc_build.targets.plan import Cluster
-from toc_build.targets.protocol import DeployableBundle
 
 if TYPE_CHECKING:
     from toc_build.targets.azure.place import Place
 
-# What Azure's own image build needs in the environment; the server alone is not what its base image starts.
-_SERVERS = ("azureml-defaults", "azureml-inference-server-http")
 
-
-def look(
-    client: Client, place: Place, bundle: DeployableBundle, live: Live | None
-) -> tuple[tuple[Finding, ...], Cluster | None]:
+def look(client: Client, place: Place, live: Live | None) -> tuple[tuple[Finding, ...], Cluster | None]:
     """The findings of a target, and the cluster that it would run on.
 
     Args:
         client: a connection.
         place: what the target is set to do.
-        bundle: what is to answer.
         live: the service as it is.
     """
-    findings = [*_name(place, live), *_environment(place, bundle)]
+    findings = list(_name(place, live))
     cluster: Cluster | None = None
     wanted = place.kind.compute(place.settings)
     if wanted is not None:
@@ -115,21 +107,6 @@ def _name(place: Place, live: Live | None) -> Iterator[Finding]:
             "An update would replace somebody else's service.",
             "choose another name, or delete that service in Azure ML studio first.",
         )
-
-
-def _environment(place: Place, bundle: DeployableBundle) -> Iterator[Finding]:
-    packages = read_contents(bundle).packages
-    if place.settings.get("image") or _SERVERS[0] in packages:
-        return
-    yield Finding(
-        "TOC-AZURE-026",
-        Severity.WARNING,
-        "the environment has no azureml-defaults, and Azure builds the image from it.",
-        place.where("environment", "conda"),
-        "Azure's own image build is documented for environments with azureml-defaults.",
-        "put azureml-defaults>=1.62,<2 into conda.yml in place of azureml-inference-server-http, and run "
-        "`nox -s lock`; or name an image of your own.",
-    )
 
 
 def _room(client: Client, place: Place, live: Live | None) -> Iterator[Finding]:

@@ -36,6 +36,8 @@ def open_azure_target(
     repository: Repository,
     *,
     compute_target_name: str | None = None,
+    canary: int | None = None,
+    deploys: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> AzureTarget:
     """The target `aci` or `aks` as `deploy.yml` sets it; Azure is not asked yet.
@@ -44,6 +46,8 @@ def open_azure_target(
         name: of the target.
         repository: a loaded model repository.
         compute_target_name: the cluster, in place of the one in `deploy.yml`.
+        canary: the new version's share of the traffic, in percent, on `aks`.
+        deploys: whether a deployment is to follow.
         progress: told when the SDK is installed.
 
     Raises:
@@ -51,9 +55,15 @@ def open_azure_target(
             those that exist.
         RepositoryError: a variable that `deploy.yml` refers to is not set.
     """
+    if canary is not None and (name != "aks" or not 0 <= canary < 100):
+        raise TargetError(
+            "a canary is a version on aks that takes 1 to 99 percent of the traffic (0 withdraws it).",
+            code="TOC-AKS-006",
+            fix="toc-build deploy --target aks --canary 10",
+        )
     kind, service, settings = _aci(repository) if name == "aci" else _aks(repository, compute_target_name)
     workspace = find_workspace(repository)
-    if name == "aks" and settings["compute_target_name"] is None:
+    if deploys and name == "aks" and settings["compute_target_name"] is None:
         where = repository.where("targets", "aks", "compute_target_name")
         raise missing_cluster(open_client(repository, progress=progress), where)
     key = f"{workspace.subscription_id}/{workspace.resource_group}/{workspace.name}/{service}".lower()
@@ -68,6 +78,7 @@ def open_azure_target(
         scoring_dir=repository.scoring_dir.relative_to(repository.root).as_posix(),
         model_dir=repository.model_dir.relative_to(repository.root).as_posix(),
         find_bundle=_stored,
+        canary=canary,
         where=repository.where,
     )
     return AzureTarget(place, open_client(repository, progress=progress), look)

@@ -14,6 +14,7 @@ from typing import Any
 from toc_build.errors import TargetError
 from toc_build.findings import Finding
 from toc_build.targets.azure import lock
+from toc_build.targets.azure.look import missing_cluster
 from toc_build.targets.azure.payload import Live, read_live
 from toc_build.targets.azure.place import Place, candidate_name
 from toc_build.targets.azure.transaction import Transaction
@@ -35,7 +36,7 @@ ALL_LINES = 5000  # as many as Azure keeps
 FOLLOW_SECONDS = 2.0
 
 # Sees what only the cloud knows (clusters, quotas, other services) before anything is uploaded.
-Look = Callable[[Client, Place, DeployableBundle, Live | None], tuple[tuple[Finding, ...], Cluster | None]]
+Look = Callable[[Client, Place, Live | None], tuple[tuple[Finding, ...], Cluster | None]]
 
 
 class AzureTarget:
@@ -80,7 +81,7 @@ class AzureTarget:
     def plan(self, bundle: DeployableBundle) -> Plan:
         """What `apply(bundle)` would change; nothing is uploaded."""
         found = self._find()
-        findings, cluster = self._look(self._client, self._place, bundle, found)
+        findings, cluster = self._look(self._client, self._place, found)
         version = None if found is None else found.version
         if version is not None and found is not None and not found.judged:
             version = replace(version, digest=f"{version.digest} (not judged)")
@@ -174,9 +175,11 @@ class AzureTarget:
     ) -> Iterator[Event]:
         client, place = self._client, self._place
         with lock.held(place.lock, "deployment"):
+            if settings.get("compute_target_name", "") is None:
+                settings["compute_target_name"] = self._present_cluster()
             work = Work(place, client, bundle, settings, record or {}, sleep=self._sleep)
             if checked:
-                check = lambda live: self._look(client, place, bundle, live)[0]  # noqa: E731 - one thought
+                check = lambda live: self._look(client, place, live)[0]  # noqa: E731 - one thought
                 yield from Transaction(work, judge, check, place.canary).run()
             else:
                 yield from Transaction(work, judge).run()
@@ -210,6 +213,14 @@ class AzureTarget:
     def _log(self) -> list[str]:
         text: str = self._client.call("service_logs", name=self._place.service, lines=ALL_LINES)
         return text.splitlines()
+
+    def _present_cluster(self) -> str:
+        """The cluster that the service is on, for a repository that names none."""
+        live = self._find()
+        found = live.version.settings.get("compute_target_name") if live and live.version else None
+        if found is None:
+            raise missing_cluster(self._client, self._place.where("targets", "aks", "compute_target_name"))
+        return str(found)
 
     def _nothing_deployed(self) -> TargetError:
         return TargetError(
