@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import typer
 
 from toc_build.cli import (
+    cluster,
     delete,
     deploy,
     doctor,
@@ -46,6 +47,7 @@ for module in (
 ):
     module.register(app)
 app.add_typer(env.app, name="env")
+app.add_typer(cluster.app, name="cluster")
 
 
 def _print_version(value: bool) -> None:

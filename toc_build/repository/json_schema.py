@@ -20,9 +20,9 @@ def json_schema() -> dict[str, Any]:
         "description": "The same as compute_target_name.",
     }
     both = {"replicas": {"type": "integer"}, "autoscale": {"type": "object"}}
-    twice = {"compute_target_name": {}, "cluster": {}}
+    twice = ["compute_target_name", "cluster"]
     aks["not"] = {
-        "anyOf": [{"required": list(both), "properties": both}, {"required": list(twice)}],
+        "anyOf": [{"required": list(both), "properties": both}, {"required": twice}],
     }
     networks = {"vnet_name": ["subnet_name"], "subnet_name": ["vnet_name"]}
     definitions["AciTarget"]["dependentRequired"] = networks
