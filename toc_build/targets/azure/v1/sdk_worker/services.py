@@ -80,7 +80,7 @@ class Services:
         kinds = {"ACI": AciWebservice, "AKS": AksWebservice, "AKSENDPOINT": AksEndpoint}
         kind = kinds[specification["kind"]]
         with arranged(self._session, specification) as (models, inference):
-            version = {"version_name": specification["version"], "traffic_percentile": 100}
+            version = {"version_name": specification.get("version"), "traffic_percentile": 100}
             configuration = kind.deploy_configuration(
                 **self._configuration(specification),
                 **(version if kind is AksEndpoint else {}),
@@ -156,11 +156,24 @@ class Services:
 
     def validate(self, specification: dict[str, Any]) -> list[str]:
         """What Azure would say against a service of this name and size; nothing is made."""
+        from azureml.core import Environment
         from azureml.core.webservice import AciWebservice, AksWebservice, Webservice
 
         kinds = {"ACI": AciWebservice, "AKS": AksWebservice, "AKSENDPOINT": AksWebservice}
         configuration = kinds[specification["kind"]].deploy_configuration(**specification["configuration"])
-        payload = configuration._build_create_payload(specification["name"], None)  # noqa: SLF001
+        image = {  # nothing is uploaded yet: what stands for it is only looked at
+            "driverProgram": "score.py",
+            "assets": [
+                {
+                    "id": "score.py",
+                    "mimeType": "application/x-python",
+                    "url": "aml://artifact/LocalUpload/toc-plan/score.py",
+                }
+            ],
+            "modelIds": [],
+            "environment": Environment._serialize_to_dict(Environment("toc-plan")),  # noqa: SLF001
+        }
+        payload = configuration._build_create_payload(specification["name"], image)  # noqa: SLF001
         if specification["compute"]:
             payload["computeName"] = specification["compute"]
         found: list[str] = []
