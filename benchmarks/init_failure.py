@@ -7,26 +7,12 @@ on the same code, until it has given up.
 from __future__ import annotations
 
 import os
-import subprocess
-import time
-from pathlib import Path
 
 from repositories import TOC_BUILD, ready_repository
-from side_by_side import compare
+from side_by_side import compare, until_the_cause
 
 from toc_build.bundle import assemble
 from toc_build.repository import load
-
-
-def until_the_cause(words: list[str], cause: str, cwd: Path, environment: dict[str, str]) -> float:
-    """Seconds until a command that must fail has said `cause` and ended."""
-    started = time.perf_counter()
-    done = subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    took = time.perf_counter() - started
-    if not done.returncode or cause not in done.stdout + done.stderr:
-        raise SystemExit(f"{' '.join(words)} did not fail as it should\n{done.stdout}{done.stderr}")
-    return took
-
 
 with ready_repository() as (repository, python):
     script = repository / "scoring" / "score.py"

@@ -32,6 +32,16 @@ def command(
     return run
 
 
+def until_the_cause(words: list[str], cause: str, cwd: Path, environment: dict[str, str]) -> float:
+    """Seconds until a command that must fail has said `cause` and ended."""
+    started = time.perf_counter()
+    done = subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    took = time.perf_counter() - started
+    if not done.returncode or cause not in done.stdout + done.stderr:
+        raise SystemExit(f"{' '.join(words)} did not fail as it should\n{done.stdout}{done.stderr}")
+    return took
+
+
 def spread(values: Sequence[float], unit: str = "") -> str:
     """The median, and the least and greatest."""
     return f"{statistics.median(values):.3f}{unit} ({min(values):.3f} to {max(values):.3f})"

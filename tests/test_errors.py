@@ -45,7 +45,8 @@ def codes_in_the_code() -> set[str]:
 
 
 def test_every_code_is_documented_and_every_documented_code_exists() -> None:
-    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+    pages = [ROOT / "docs" / "reference" / name for name in ("errors.md", "doctor-rules.md")]
+    page = "\n".join(path.read_text(encoding="utf-8") for path in pages)
     documented = re.findall(rf"^\| ({CODE.pattern}) \|", page, re.MULTILINE)
     assert len(documented) == len(set(documented)), "a code has two lines"
     used = codes_in_the_code()

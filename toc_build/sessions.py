@@ -8,22 +8,27 @@ noxfile's header has given this very toc-build; what stands behind `--` goes to 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import nox
 
 __all__ = [
-    "delete",
-    "deploy_aci",
-    "deploy_aks",
-    "deploy_local",
-    "env",
-    "lint",
-    "lock",
-    "logs",
-    "score",
-    "serve",
-    "status",
-    "test",
+    *(
+        "delete",
+        "deploy_aci",
+        "deploy_aks",
+        "deploy_local",
+        "doctor",
+        "env",
+        "history",
+        "lint",
+        "lock",
+        "logs",
+        "plan",
+        "rollback",
+        "score",
+    ),
+    *("serve", "smoke", "status", "test"),
 ]
 
 RUFF = "ruff>=0.9,<1"
@@ -36,7 +41,7 @@ nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "uv|virtualenv"
 
 
-def _toc_build(session: nox.Session, *command: str) -> None:
+def _toc_build(session: nox.Session, *command: str, success_codes: Sequence[int] = (0,)) -> None:
     session.run(
         sys.executable,
         "-m",
@@ -44,6 +49,7 @@ def _toc_build(session: nox.Session, *command: str) -> None:
         *command,
         *session.posargs,
         external=True,
+        success_codes=success_codes,
         interrupt_timeout=GRACE_SECONDS,
         terminate_timeout=GRACE_SECONDS,
     )
@@ -77,6 +83,19 @@ def serve(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def doctor(session: nox.Session) -> None:
+    """What will go wrong later, found offline. `-- --fix`: mends what is safe to mend."""
+    _toc_build(session, "doctor")
+
+
+@nox.session(venv_backend="none")
+def plan(session: nox.Session) -> None:
+    """What a deploy would change, and what may go wrong: -- --target local."""
+    # 10 says that changes are pending: no failure of the session.
+    _toc_build(session, "plan", success_codes=[0, 10])
+
+
+@nox.session(venv_backend="none")
 def deploy_local(session: nox.Session) -> None:
     """The scorer as a background service on this machine; again: the new version in place of the old."""
     _toc_build(session, "deploy", "--target", "local")
@@ -101,6 +120,12 @@ def score(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def smoke(session: nox.Session) -> None:
+    """The contract over HTTP against the service that runs: -- --target local."""
+    _toc_build(session, "smoke")
+
+
+@nox.session(venv_backend="none")
 def status(session: nox.Session) -> None:
     """What runs, where, from which digest."""
     _toc_build(session, "status")
@@ -110,6 +135,18 @@ def status(session: nox.Session) -> None:
 def logs(session: nox.Session) -> None:
     """What the scorer wrote. `-- --follow`: and goes on to write."""
     _toc_build(session, "logs")
+
+
+@nox.session(venv_backend="none")
+def history(session: nox.Session) -> None:
+    """What was deployed where and when, and how it ended."""
+    _toc_build(session, "history")
+
+
+@nox.session(venv_backend="none")
+def rollback(session: nox.Session) -> None:
+    """The version before that which answers, put back. `-- --to N`: that of deployment N."""
+    _toc_build(session, "rollback")
 
 
 @nox.session(venv_backend="none")

@@ -1,4 +1,4 @@
-"""Writes the generated pages of the reference: command line, deploy.yml and its JSON Schema, contract.
+"""Writes the generated pages of the reference: command line, deploy.yml and its schema, contract, doctor.
 
     python tools/reference.py           write them
     python tools/reference.py --check   exit 1 and name them when they are not up to date (what the docs
@@ -132,6 +132,25 @@ def contract_rules() -> str:
     return "\n".join([*page, ""])
 
 
+def doctor_rules() -> str:
+    """Every rule of the doctor: what it looks for, and which failure that prevents."""
+    from toc_build.deployment.doctor import all_rules
+
+    page = [
+        "# The rules of the doctor",
+        "",
+        "Made from the rules that `toc-build doctor` and `toc-build plan` run. An error stops a deploy; a "
+        "warning is shown and recorded. Mistakes that stop every command come under [their own codes](errors.md).",
+        "",
+        "| code | weight | what it looks for | why |",
+        "|---|---|---|---|",
+    ]
+    for rule in all_rules():
+        only = " (in plans only)" if rule.in_plans_only else ""
+        page.append(f"| {rule.code} | {rule.severity.value} | {rule.looks_for}{only} | {rule.why} |")
+    return "\n".join([*page, ""])
+
+
 def _up_to_date(path: Path, text: str) -> bool:
     if not path.is_file():
         return False
@@ -154,6 +173,7 @@ def main() -> int:
         REFERENCE / "command-line.md": command_line(),
         REFERENCE / "deploy-yml.md": deploy_yml(),
         REFERENCE / "contract-rules.md": contract_rules(),
+        REFERENCE / "doctor-rules.md": doctor_rules(),
         REFERENCE / "deploy.schema.json": json_schema_text(),
         **{place: json_schema_text() for place in SCHEMA_COPIES},
     }

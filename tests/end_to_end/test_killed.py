@@ -1,4 +1,4 @@
-"""kill -9 of the tool at 25 random moments of an apply: nothing is lost, and the next command mends the rest."""
+"""kill -9 of the tool at 25 random moments of an apply: nothing is lost, the next command mends the rest."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_whatever_is_killed_a_whole_version_answers(tmp_path: Path, free_tcp_por
         outcomes = []
         for number in range(MOMENTS):
             before = service.status().digest
-            score = 0.6 + number / 100
+            score = round(0.6 + number / 100, 2)
             wanted = _set_score(repository, score)
             scores[wanted] = score
             _killed_deploy(repository, chance.uniform(0.1, 1.1) * whole)
@@ -50,11 +50,12 @@ def test_whatever_is_killed_a_whole_version_answers(tmp_path: Path, free_tcp_por
             status = service.status()
             assert status.state is State.READY
             assert status.digest in (before, wanted)
-            assert _answered(uri, image) == scores[status.digest]
+            assert _answered(uri, image) in (scores[str(before)], score)
             # What was being started is gone by itself; the record says which version answers.
             assert until(lambda: "changing to" not in (service.status().detail or ""))
             digest = service.status().digest
             assert digest is not None
+            assert _answered(uri, image) == scores[digest]
             last = history(repository)[-1]
             if last.digest == wanted:  # it was killed after it had begun
                 assert last.result is (Result.SUCCEEDED if digest == wanted else Result.INTERRUPTED)
@@ -71,7 +72,6 @@ def test_whatever_is_killed_a_whole_version_answers(tmp_path: Path, free_tcp_por
             now = service.status().digest
             assert now is not None
             assert _answered(uri, image) == scores[now]
-        assert True in outcomes or False in outcomes
         assert len(set(outcomes)) == 2, "the moments did not fall on both sides of the change"
     finally:
         service.delete()

@@ -15,6 +15,7 @@ from cookiecutter.main import cookiecutter
 from support.template_bakes import PROJECT, TEMPLATE, bake, git, run_cookiecutter, settings
 
 from toc_build.contract import load_samples
+from toc_build.deployment.doctor import examine
 from toc_build.repository import json_schema_text, load
 
 FRAMEWORKS = ("tensorflow", "litert", "onnxruntime", "custom")
@@ -52,6 +53,7 @@ def test_every_bake_is_clean_and_complete(tmp_path: Path, turn: int, framework: 
         assert_lint_clean(repository)
         assert_nothing_unrendered(repository)
         loaded = load(repository)
+        assert examine(repository) == []
         assert loaded.config.model.framework == framework
         assert load_samples(loaded.samples_dir, labels=loaded.config.model.labels)[0].expected
         assert [path.name for path in (repository / "model").iterdir()] == [MODELS[framework]]

@@ -26,6 +26,7 @@ from toc_build.cli import (
     schema,
     score,
     serve,
+    smoke,
     status,
     test,
     validate,
@@ -42,8 +43,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(validate, doctor, lock, test, serve, plan, deploy, score, status, logs, history, rollback, delete),
-    schema,
+    *(validate, doctor, lock, test, serve, plan, deploy, smoke, score, status, logs, history, rollback),
+    *(delete, schema),
 ):
     module.register(app)
 app.add_typer(env.app, name="env")

@@ -54,8 +54,9 @@ class Rounds:
 
     Attributes:
         requests: how many were made.
-        failures: the first of those that failed, in their order.
         failed: how many failed in all.
+        wrong: how many of these were answered wrongly.
+        failures: the first of those that failed, in their order: some of each kind.
         answers: the first readable answer to each sample, right or wrong, by the sample's name.
         seconds: of every request that was answered, by the sample's name.
         memory: bytes, measured after the requests of those numbers.
@@ -63,6 +64,7 @@ class Rounds:
 
     requests: int = 0
     failed: int = 0
+    wrong: int = 0
     failures: list[Failure] = field(default_factory=list)
     answers: dict[str, tuple[Detection, ...]] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -83,7 +85,8 @@ class Rounds:
     def failure(self, found: Failure) -> None:
         """Count one more failure."""
         self.failed += 1
-        if len(self.failures) < _MOST_TOLD:
+        self.wrong += found.wrong
+        if sum(failure.wrong is found.wrong for failure in self.failures) < _MOST_TOLD:
             self.failures.append(found)
 
 

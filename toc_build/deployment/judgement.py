@@ -93,7 +93,7 @@ class Judgement:
     def _problems(self, found: Rounds, beside: Rounds) -> Iterator[Problem]:
         limits = self.repository.config.judge
         wrong = [failure for failure in found.failures if failure.wrong]
-        failed = found.failed - len(wrong)
+        failed = found.failed - found.wrong
         if wrong:
             yield Problem(
                 "TOC-JUDGE-001",

@@ -95,12 +95,14 @@ class Cluster:
         nodes: how many there are.
         production: whether it is an Azure ML cluster for production (FastProd), not for trying out (DevTest).
         region: where it is, such as `northeurope`.
+        offered: names of the sizes that the region offers.
     """
 
     vm_size: str | None = None
     nodes: int | None = None
     production: bool | None = None
     region: str | None = None
+    offered: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,11 @@
-"""The doctor: looks for what will go wrong later, before anything is built."""
+"""The doctor: looks for what will go wrong later, before anything is built.
+
+`toc-build doctor` calls `examine`, a plan `examine_for`. In reading order: `subject` (what is looked at),
+`rule` (what a rule is), `rules` (one module each), `registry` (finds them and runs them).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from toc_build.deployment.doctor.registry import all_rules, examine, examine_for, mend
 
-from toc_build.findings import Finding
-from toc_build.repository import Repository
-from toc_build.targets.plan import Plan
-
-
-def examine(repository: Path) -> list[Finding]:
-    """X."""
-    return []
-
-
-def mend(found: list[Finding]) -> Iterator[tuple[Finding, str]]:
-    """X."""
-    return iter(())
-
-
-def examine_for(repository: Repository, plan: Plan) -> list[Finding]:
-    """X."""
-    return []
+__all__ = ["all_rules", "examine", "examine_for", "mend"]

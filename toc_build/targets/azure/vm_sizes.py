@@ -73,3 +73,10 @@ def vm_sizes() -> dict[str, VmSize]:
 def vm_size(name: str) -> VmSize | None:
     """The size of that name; None when the table does not hold it."""
     return vm_sizes().get(name.lower())
+
+
+@cache
+def regions() -> frozenset[str]:
+    """The short names of Azure's regions, out of `regions.json`, which names its source."""
+    values = json.loads(Path(__file__).with_name("regions.json").read_text(encoding="utf-8"))
+    return frozenset(values["regions"])
