@@ -22,6 +22,7 @@ from toc_build.cli import (
     lock,
     logs,
     plan,
+    rehearse,
     rollback,
     schema,
     score,
@@ -49,6 +50,7 @@ for module in (
     module.register(app)
 app.add_typer(env.app, name="env")
 app.add_typer(cluster.app, name="cluster")
+app.add_typer(rehearse.app, name="rehearse")
 
 
 def _print_version(value: bool) -> None:
