@@ -46,22 +46,10 @@ def explain(
     message = redact.secrets(str(ended.get("message") or ""))
     if ended.get("phase") in ("BuildEnvironment", "BuildImage"):
         return _build_failed(message, ended.get("log") or "\n".join(streamed), place)
-    code_folder = _code_folder(log, bundle.root / "code")
-    lines = redact.secrets(log).splitlines()
-    found = find_traceback(lines, Path(code_folder)) if code_folder else None
+    found = explain_log(log, place, bundle, message)
     if found is not None:
-        where = f"{_mapped(found.place.file, code_folder, place)}:{found.place.line}" if found.place else None
-        shown = found.text.replace(f"{code_folder}/", f"{place.scoring_dir}/")
-        what = "`init()` raised" if found.phase == "init" else "the scoring script could not be imported:"
-        return TargetError(
-            f"{what} {found.message}",
-            code="TOC-AZURE-031" if found.phase == "init" else "TOC-AZURE-032",
-            where=where,
-            fix=None
-            if found.phase == "init"
-            else "mend the import, or add its package to conda.yml and run `nox -s lock`",
-            details="\n".join(part for part in (shown, message and f"Azure says: {message}") if part),
-        )
+        return found
+    lines = redact.secrets(log).splitlines()
     evidence = last_traceback(lines) or "\n".join(lines[-_LAST:]) or "(the container printed nothing)"
     if _QUOTA.search(message):
         return TargetError(
@@ -77,6 +65,38 @@ def explain(
         code="TOC-AZURE-034",
         fix="Azure's words and the container's last lines are below",
         details="\n".join(part for part in (message, evidence) if part),
+    )
+
+
+def explain_log(log: str, place: Place, bundle: DeployableBundle, message: str = "") -> TargetError | None:
+    """The error for a log that holds the user's own traceback out of init() or the import; None otherwise.
+
+    Args:
+        log: the container's output so far.
+        place: for names and places.
+        bundle: what was deployed.
+        message: Azure's words on it, if there are any yet.
+    """
+    code_folder = _code_folder(log, bundle.root / "code")
+    if code_folder is None:
+        return None
+    found = find_traceback(redact.secrets(log).splitlines(), Path(code_folder))
+    if found is None:
+        return None
+    where = f"{_mapped(found.place.file, code_folder, place)}:{found.place.line}" if found.place else None
+    shown = found.text.replace(f"{code_folder}/", f"{place.scoring_dir}/")
+    what = "`init()` raised" if found.phase == "init" else "the scoring script could not be imported:"
+    fix = (
+        None
+        if found.phase == "init"
+        else "mend the import, or add its package to conda.yml and run `nox -s lock`"
+    )
+    return TargetError(
+        f"{what} {found.message}",
+        code="TOC-AZURE-031" if found.phase == "init" else "TOC-AZURE-032",
+        where=where,
+        fix=fix,
+        details="\n".join(part for part in (shown, message and f"Azure says: {message}") if part),
     )
 
 

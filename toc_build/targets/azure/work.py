@@ -154,7 +154,11 @@ class Work:
             TargetError: it failed, with the cause out of the build's or the container's log.
         """
         stream = self.client.stream(
-            "wait", operation=operation, pause_seconds=PAUSES, seconds=OPERATION_SECONDS
+            "wait",
+            operation=operation,
+            pause_seconds=PAUSES,
+            watch=name if phases else None,
+            seconds=OPERATION_SECONDS,
         )
         while True:
             try:
@@ -162,6 +166,12 @@ class Work:
             except StopIteration as stopped:
                 ended: dict[str, Any] = stopped.value
                 break
+            if told.kind == "container":
+                early = failures.explain_log(told.text, self.place, self.bundle)
+                if early is not None:
+                    stream.close()
+                    raise early
+                continue
             yield from self._heard(told, phases=phases)
             if self.steps.remaining() <= 0:
                 stream.close()

@@ -39,7 +39,7 @@ class Told:
     """What the worker said on its way to a result.
 
     Attributes:
-        kind: `log`, `progress`, `note` or `operation`.
+        kind: `log`, `progress`, `note`, `operation`, `container` (a log, whole) or `tick`.
         text: the line, or the operation's phase.
     """
 

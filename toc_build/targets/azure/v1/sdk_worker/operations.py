@@ -7,6 +7,7 @@ asked less and less often. Transient refusals do not end the wait: the side that
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,52 @@ ENDED = {"Succeeded", "Failed", "Cancelled", "TimedOut"}
 _ASK_SECONDS = 90.0
 _HELD_SECONDS = 1.0  # an answer that took longer was held by the service: no pause is needed
 _LOG_BYTES = 2_000_000
+_LOG_LINES = 5000
+_LOOK_SECONDS = 2.5
 
 
 def last_part(endpoint: str | None) -> str | None:
     """The operation's id in its address."""
     return endpoint.rstrip("/").rsplit("/", 1)[-1] if endpoint else None
+
+
+class LogWatch:
+    """Looks at a service's log while it starts, side by side with the wait for its operation.
+
+    Azure tries a container that ends in `init()` again and again before it says that it failed; the cause
+    stands in its log from the first time on. A `container` event holds the whole log when it has changed.
+
+    Args:
+        session: the signed-in worker.
+        name: of the service.
+    """
+
+    def __init__(self, session: Session, name: str) -> None:
+        self._session, self._name = session, name
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> LogWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def _look(self) -> None:
+        from azureml.core.webservice import Webservice
+
+        seen = ""
+        while not self._ended.wait(_LOOK_SECONDS):
+            try:
+                text = str(
+                    Webservice(self._session.workspace, self._name).get_logs(num_lines=_LOG_LINES) or ""
+                )
+            except Exception:  # noqa: BLE001 - not there yet, or Azure is busy: the wait itself tells of it
+                continue
+            if text != seen and not self._ended.is_set():
+                seen = text
+                self._session.channel.event("container", text)
 
 
 def follow(

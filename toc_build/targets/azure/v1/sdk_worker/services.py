@@ -188,9 +188,12 @@ class Services:
                 found.append(error)
         return found
 
-    def wait(self, operation: str, pause_seconds: list[float]) -> dict[str, Any]:
-        """Follow an operation to its end; see `operations.follow`."""
-        return operations.follow(self._session, operation, pause_seconds)
+    def wait(self, operation: str, pause_seconds: list[float], watch: str | None = None) -> dict[str, Any]:
+        """Follow an operation to its end, watching the log of the service `watch`; see `operations`."""
+        with contextlib.ExitStack() as stack:
+            if watch is not None:
+                stack.enter_context(operations.LogWatch(self._session, watch))
+            return operations.follow(self._session, operation, pause_seconds)
 
     def service_logs(self, name: str, lines: int) -> str:
         """The container's output; with nothing in it, that of the container that prepares it."""
