@@ -28,8 +28,9 @@ class Contents:
         root: the bundle's folder.
         digest: of the whole.
         artifacts: digest of the model folder alone: the same for two bundles that differ in code only.
-        artifact_bytes: the model folder's size.
+        artifact_count: how many files are in it.
         entry_script: relative to `code/`.
+        lock: the text of `requirements.lock`.
         conda: the text of a conda environment whose pip section is the lock: exact versions, with hashes.
         packages: names of the packages in it, in lower case.
     """
@@ -37,8 +38,9 @@ class Contents:
     root: Path
     digest: str
     artifacts: str
-    artifact_bytes: int
+    artifact_count: int
     entry_script: str
+    lock: str
     conda: str
     packages: frozenset[str]
 
@@ -62,14 +64,15 @@ def read_contents(bundle: DeployableBundle) -> Contents:
             where=str(error.filename),
             fix="run `toc-build test`, which assembles it anew.",
         ) from None
-    lines = "".join(f"{path}\0{sha256}\n" for path, sha256, _ in entries)
+    lines = "".join(f"{path}\0{sha256}\n" for path, sha256 in entries)
     requirements = lock_lines(lock)
     return Contents(
         root=root,
         digest=bundle.digest,
         artifacts="sha256:" + hashlib.sha256(lines.encode()).hexdigest(),
-        artifact_bytes=sum(size for _, _, size in entries),
+        artifact_count=len(entries),
         entry_script=str(manifest.get("entry_script", "score.py")),
+        lock=lock,
         conda=_conda_text(conda, requirements),
         packages=frozenset(re.split(r"[=<>!~;\[ @]", line, maxsplit=1)[0].lower() for line in requirements),
     )
@@ -90,14 +93,14 @@ def _manifest(root: Path) -> dict[str, Any]:
     return value
 
 
-def _model_files(root: Path, manifest: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
+def _model_files(root: Path, manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for entry in manifest.get("files", ()):
         if entry["path"].startswith("model/"):
-            yield entry["path"], entry["sha256"], entry["size"]
+            yield entry["path"], entry["sha256"]
     if not manifest:
         for path in (root / "model").rglob("*"):
             if path.is_file():
-                yield path.relative_to(root).as_posix(), _sha256(path), path.stat().st_size
+                yield path.relative_to(root).as_posix(), _sha256(path)
 
 
 def _sha256(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toc_build.targets.azure.contents import Contents
@@ -18,9 +18,9 @@ def make_specification(
     settings: Settings,
     *,
     name: str,
-    model: str,
     tags: Mapping[str, str],
     properties: Mapping[str, str],
+    models: Sequence[str] = (),
     update: bool = False,
     candidate: bool = False,
     keys_of: str | None = None,
@@ -32,9 +32,9 @@ def make_specification(
         contents: the bundle.
         settings: of the service.
         name: of the service.
-        model: `name:version` of the registered model.
         tags: of the service.
         properties: to be added.
+        models: each a registered model, as `name:version`; may come later.
         update: an existing service is changed.
         candidate: it is to stand beside the one that answers.
         keys_of: a service whose keys it shall have.
@@ -50,7 +50,8 @@ def make_specification(
         "name": name,
         "source": str(contents.root / "code"),
         "entry_script": contents.entry_script,
-        "models": [model],
+        "models": list(models),
+        "lock": contents.lock,
         "environment": environment,
         "configuration": kind.configuration(settings, update=update, candidate=candidate),
         "compute": None if update else kind.compute(settings),

@@ -71,18 +71,18 @@ class AzureTarget:
         """What this target is set to do; touches nothing."""
         place = self._place
         where = f"{place.service} in the workspace {place.workspace}, {place.kind.where(place.settings)}"
-        return TargetDescription(self.name, "Azure ML (SDK v1)", where, dict(place.settings))
+        return TargetDescription(self.name, "Azure ML (SDK v1)", where, _given(place.settings))
 
     def live(self) -> Version | None:
         """The version that answers now, as the service itself says."""
         found = self._find()
-        return found.version if found and found.status().scoring_uri else None
+        return _shown(found.version) if found and found.status().scoring_uri else None
 
     def plan(self, bundle: DeployableBundle) -> Plan:
         """What `apply(bundle)` would change; nothing is uploaded."""
         found = self._find()
         findings, cluster = self._look(self._client, self._place, found)
-        version = None if found is None else found.version
+        version = None if found is None else _shown(found.version)
         if version is not None and found is not None and not found.judged:
             version = replace(version, digest=f"{version.digest} (not judged)")
         return self._plan(bundle, version, findings, cluster)
@@ -119,7 +119,7 @@ class AzureTarget:
                     fix="check out its git revision and deploy it anew",
                 )
             bundle = _Kept(root, to.digest)
-        yield from self._put(bundle, {**self._place.settings, **to.settings}, judge, record, checked=False)
+        yield from self._put(bundle, {**dict.fromkeys(self._place.settings), **to.settings}, judge, record, checked=False)
 
     def status(self) -> Status:
         """What is true now."""
@@ -234,6 +234,15 @@ class AzureTarget:
 class _Kept:
     root: Path
     digest: str
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are set; the others are Azure's to choose."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _shown(version: Version | None) -> Version | None:
+    return None if version is None else replace(version, settings=_given(version.settings))
 
 
 def _new_lines(before: list[str], after: list[str]) -> list[str]:

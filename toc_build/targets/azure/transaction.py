@@ -273,13 +273,12 @@ class Transaction:
 
     def _earlier(self, live: Live, version: Version, root: Path, *, anew: bool) -> dict[str, Any]:
         """The request that makes an earlier version what answers again, with the tags of then."""
-        models = [str(identity) for identity in _model_ids(live.payload)]
         made = make_specification(
             self._work.place.kind,
             read_contents(_Earlier(root, version.digest)),
             version.settings,
             name=live.name,
-            model=models[0] if models else "",
+            models=[str(identity) for identity in _model_ids(live.payload)],
             tags=live.tags,
             properties={},
             update=not anew,

@@ -94,7 +94,7 @@ def _serving(live: Live) -> str | None:
 
 def _create(work: Work, version: str, percent: int) -> Doing[None]:
     specification = work.specification(work.place.service, judged=True)
-    specification["models"] = [(yield from work.model())]
+    specification["models"] = yield from work.models()
     yield from _call(work, "create_version", specification=specification, version=version, percent=percent)
 
 

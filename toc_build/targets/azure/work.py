@@ -68,8 +68,7 @@ class Work:
     ) -> Doing[str]:
         """Upload, build, start: the events of a new service; its scoring URI is the generator's value."""
         specification = self.specification(name, candidate=candidate, judged=judged, keys_of=keys_of)
-        model = yield from self.model()
-        specification["models"] = [model]
+        specification["models"] = yield from self.models()
         if specification["kind"] == "AKSENDPOINT":
             from toc_build.targets.azure.versions import version_name
 
@@ -106,8 +105,11 @@ class Work:
         """Whether this very apply made the service."""
         return live is not None and (live.made_by, live.tags.get(SINCE)) == (self.by, self.since)
 
-    def model(self) -> Doing[str]:
-        """Registers the bundle's model, unless these very artifacts are; `name:version` is the value."""
+    def models(self) -> Doing[list[str]]:
+        """Registers the bundle's model, unless these very artifacts are; its `name:version` is the value.
+
+        A bundle without artifacts has no model, and none is registered.
+        """
         if self.place.registered:
             name, _, version = self.place.registered.rpartition(":")
             found = self.client.call("model", name=name, version=int(version))
@@ -118,8 +120,10 @@ class Work:
                     where=self.place.where("model", "registered"),
                     fix="name a version that is there, or remove `registered` to have model/ registered",
                 )
-            return str(found["id"])
+            return [str(found["id"])]
         contents = read_contents(self.bundle)
+        if not contents.artifact_count:
+            return []
         found = yield from self.told(
             "ensure_model",
             root=str(contents.root),
@@ -129,12 +133,11 @@ class Work:
             description=None,
             tags={"toc-bundle": contents.digest},
         )
-        return str(found["id"])
+        return [str(found["id"])]
 
     def ask_for(self, specification: dict[str, Any], *, anew: bool) -> Doing[None]:
         """Change the service itself, within the present step."""
-        if not specification["models"][0]:
-            specification["models"] = [(yield from self.model())]
+        specification["models"] = yield from self.models()
         call = "deploy" if anew else "update"
         if anew:
             specification["overwrite"] = True
@@ -226,7 +229,6 @@ class Work:
             read_contents(self.bundle),
             self.settings,
             name=name,
-            model="",
             tags=tags,
             properties=properties,
             update=update,

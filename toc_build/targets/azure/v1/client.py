@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,14 +73,21 @@ class Client:
         workspace: which workspace it opens.
         python: gives the interpreter with azureml-core, installing it where it is not.
         interactive: whether a person can answer; by default whether this is a terminal.
+        environ: the worker's environment; this process's by default.
     """
 
     def __init__(
-        self, workspace: WorkspaceName, python: Callable[[], Path], *, interactive: bool | None = None
+        self,
+        workspace: WorkspaceName,
+        python: Callable[[], Path],
+        *,
+        interactive: bool | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._workspace = workspace
         self._python = python
         self._interactive = sys.stdin.isatty() if interactive is None else interactive
+        self._environ = environ
         self._worker: _Worker | None = None
         self.signed_in: SignIn | None = None
 
@@ -100,7 +107,8 @@ class Client:
         """Start, sign in and open the workspace, unless that is done."""
         if self._worker is not None:
             return
-        self._worker = _Worker(self._python())
+        environ = os.environ if self._environ is None else self._environ
+        self._worker = _Worker(self._python(), environ)
         result = yield from self._asked(
             "connect",
             {
@@ -165,13 +173,13 @@ class Client:
 class _Worker:
     """The process."""
 
-    def __init__(self, python: Path) -> None:
+    def __init__(self, python: Path, environ: Mapping[str, str]) -> None:
         self._log = tempfile.TemporaryFile(prefix="toc-azure-log-")  # noqa: SIM115 - it lives as long as the worker
         self._scratch = tempfile.TemporaryDirectory(prefix="toc-azure-")
         requests, self._requests = os.pipe()
         self._answers, answers = os.pipe()
         environment = {
-            **os.environ,
+            **environ,
             _REQUESTS: str(requests),
             _ANSWERS: str(answers),
             "TMPDIR": self._scratch.name,

@@ -62,7 +62,7 @@ class LogWatch:
                 text = str(
                     Webservice(self._session.workspace, self._name).get_logs(num_lines=_LOG_LINES) or ""
                 )
-            except Exception:  # noqa: BLE001 - not there yet, or Azure is busy: the wait itself tells of it
+            except Exception:  # noqa: BLE001, S112 - not there yet, or Azure is busy: the wait itself tells of it
                 continue
             if text != seen and not self._ended.is_set():
                 seen = text

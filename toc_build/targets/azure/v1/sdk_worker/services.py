@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -249,6 +250,8 @@ class Services:
 def arranged(session: Session, specification: dict[str, Any]) -> Any:
     """The models and the inference configuration of a specification, whose files exist while the block runs.
 
+    The lock goes with the code, so that whoever looks into the container sees what it was made of.
+
     The SDK leaves tarballs and driver scripts in the temporary folder: it is given one that goes.
     """
     from azureml.core import Environment
@@ -269,10 +272,16 @@ def arranged(session: Session, specification: dict[str, Any]) -> Any:
                     stream.write(wanted["conda"])
                 environment = Environment.from_conda_specification(wanted["name"], path)
             environment.environment_variables = dict(wanted["variables"])  # without EXAMPLE_ENV_VAR
+            source = os.path.join(scratch, "code")  # noqa: PTH118
+            shutil.copytree(specification["source"], source)
+            lock = os.path.join(source, "requirements.lock")  # noqa: PTH118
+            if not os.path.exists(lock):  # noqa: PTH110 - one of the user's own stays
+                with open(lock, "w", encoding="utf-8") as stream:  # noqa: PTH123
+                    stream.write(specification["lock"])
             models = [Model(session.workspace, id=identity) for identity in specification["models"]]
             inference = InferenceConfig(
                 entry_script=specification["entry_script"],
-                source_directory=specification["source"],
+                source_directory=source,
                 environment=environment,
             )
             session.channel.event("progress", "uploading the scoring code")
