@@ -4,6 +4,7 @@ between questions does not sleep longer than needed."""
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +16,7 @@ from toc_build.rehearsal.wire.v1.models import MANAGEMENT
 
 WAIT_SECONDS = 20.0  # a client gives up after 80 s
 TICK_SECONDS = 0.05
+_WAIT = re.compile(r"\bwait=(\d+)")
 LOGS = "/rehearsed-logs/{operation}"
 
 

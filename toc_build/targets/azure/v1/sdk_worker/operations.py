@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 ENDED = {"Succeeded", "Failed", "Cancelled", "TimedOut"}
 _ASK_SECONDS = 90.0
-_HELD_SECONDS = 1.0  # an answer that took longer was held by the service: no pause is needed
+_HOLD_SECONDS = 1
+_HELD_SECONDS = 0.9  # an answer that took as long was held by the service: no pause is needed
 _LOG_BYTES = 2_000_000
 _LOG_LINES = 5000
 _LOOK_SECONDS = 2.5
@@ -128,7 +129,10 @@ def _ask(session: Session, url: str, offset: int) -> dict[str, Any]:
     from azureml._model_management._util import get_requests_session
     from azureml._restclient.clientbase import ClientBase
 
-    headers = session.workspace._auth_object.get_authentication_header()  # noqa: SLF001 - as the SDK's own wait
+    headers = {
+        **session.workspace._auth_object.get_authentication_header(),  # noqa: SLF001 - as the SDK's own wait
+        "Prefer": f"wait={_HOLD_SECONDS}",  # RFC 7240: how long the service may hold the question
+    }
     answer = ClientBase._execute_func(  # noqa: SLF001
         get_requests_session().get, url, headers=headers, params={"offset": offset}, timeout=_ASK_SECONDS
     )
