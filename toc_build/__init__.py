@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toc_build.deployment import Service, deploy, open_service
-    from toc_build.errors import UserError
+    from toc_build.errors import Rejected, UserError
     from toc_build.runtime import Detection
 
-__all__ = ["Detection", "Service", "UserError", "deploy", "open_service"]
+__all__ = ["Detection", "Rejected", "Service", "UserError", "deploy", "open_service"]
 
 _HOMES = {
     "Detection": "toc_build.runtime",
+    "Rejected": "toc_build.errors",
     "Service": "toc_build.deployment",
     "UserError": "toc_build.errors",
     "deploy": "toc_build.deployment",

@@ -149,6 +149,43 @@ def test_other_targets_than_local_ask_for_a_test(desk: Desk) -> None:
     assert done.checks["tested"] is True
 
 
+def test_an_error_of_preflight_stops_before_anything_starts(desk: Desk) -> None:
+    (desk.root / "model" / "id_rsa").write_text("x")
+    with pytest.raises(UserError) as refused:
+        desk.change("right").carry_out()
+    assert refused.value.code == "TOC-DOC-403"
+    assert "may pull" in refused.value.problems[0].what  # why it matters is told with it
+    assert desk.live() is None
+    assert History(desk.root).deployments() == []
+
+
+def test_a_warning_of_preflight_is_told_and_recorded(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    (desk.root / "tests" / "test_detector.py").unlink()
+    done = desk.change("right").carry_out()
+    assert done is not None
+    assert done.checks["findings"] == ["TOC-DOC-803"]
+    assert "warning: TOC-DOC-803 tests: tests/ holds no test." in capsys.readouterr().err
+
+
+def test_samples_that_are_not_in_order_stop_before_anything_starts(desk: Desk) -> None:
+    (desk.root / "samples" / "two.json").write_text("{")
+    with pytest.raises(UserError) as refused:
+        desk.change("right").carry_out()
+    assert refused.value.code == "TOC-TEST-006"
+    assert desk.live() is None
+
+
+def test_the_log_tells_the_cause_of_a_failed_request(desk: Desk) -> None:
+    def failing(_image: bytes) -> bytes:
+        assert desk.service.log is not None
+        desk.service.log += ["ERROR:toc_build.runtime:500 [abcdef012345]", "ValueError: no weights"]
+        return b'{"error": {"code": "internal-error", "id": "abcdef012345"}}'
+
+    desk.scorers["failing"] = failing
+    with pytest.raises(Rejected, match="ValueError: no weights"):
+        desk.change("failing").carry_out()
+
+
 def test_a_rollback_puts_back_digest_and_settings(desk: Desk) -> None:
     desk.change("right").carry_out()
     desk.change("right-2", desk.target(settings={"replicas": 3})).carry_out()

@@ -72,10 +72,12 @@ def deploy(
     if target == "local":
         console.note(f"try it:   curl --data-binary @{sample} {service.scoring_uri}")
         console.note("look:     nox -s status   nox -s logs -- --follow")
+        console.note("undo:     nox -s rollback   nox -s history")
         console.note("stop:     nox -s delete")
     else:
         console.note(f"try it:   toc-build score --target {target} {sample}")
         console.note(f"look:     toc-build status --target {target}   toc-build logs --target {target}")
+        console.note(f"undo:     toc-build rollback --target {target}   toc-build history")
         console.note(f"stop:     toc-build delete --target {target}")
 
 

@@ -20,6 +20,7 @@ from toc_build.contract.rules import Breach
 from toc_build.contract.samples import Sample
 from toc_build.runtime import Detection
 
+_MOST_TIMEOUTS = 2
 _MOST_TOLD = 20  # failures told in words; they are all counted
 
 
@@ -157,7 +158,7 @@ def ask_rounds(
                     judged.memory[judged.requests] = used
                 if beside is not None:
                     _ask_other(incumbent, sample, bodies[sample.name], other)
-                if judged.failures and judged.failures[-1].rule == "service.alive":
+                if _given_up(judged):
                     return judged, other
             if _hopeless(judged):
                 break
@@ -195,6 +196,12 @@ def _ask_other(scorer: Scorer, sample: Sample, body: bytes, found: Rounds) -> No
         found.seconds.setdefault(sample.name, []).append(answer.seconds)
     except (Breach, Unreachable):
         found.failed += 1  # the one before may be as wrong as it likes: it is leaving
+
+
+def _given_up(found: Rounds) -> bool:
+    """Whether more requests would only take their time."""
+    rules = [failure.rule for failure in found.failures]
+    return "service.alive" in rules or rules.count("answer.timeout") >= _MOST_TIMEOUTS
 
 
 def _hopeless(found: Rounds) -> bool:

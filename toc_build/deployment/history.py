@@ -20,7 +20,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from toc_build.deployment.records import RECORDS_DIR
+from toc_build.deployment.records import RECORDS_DIR, unwritable
 from toc_build.targets.protocol import Version
 
 FILE = "deployments.jsonl"
@@ -286,6 +286,12 @@ class History:
         return found
 
     def _append(self, values: Mapping[str, Any]) -> None:
+        try:
+            self._append_line(values)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+
+    def _append_line(self, values: Mapping[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps(values, ensure_ascii=False, sort_keys=True).encode() + b"\n"
         with self.path.open("ab+") as stream:

@@ -199,10 +199,13 @@ def _growth(found: Rounds) -> float | None:
     return (settled[max(settled)] - settled[min(settled)]) / MEGABYTE
 
 
-def _told(failures: list[Any]) -> str:
+def _told(failures: list[Any]) -> str | None:
+    """Every failure once, when there are others than the first, which the problem itself tells."""
     lines = dict.fromkeys(
         f"sample {failure.sample}: {failure.rule}: {failure.reason}" for failure in failures
     )
+    if len(lines) < 2:
+        return None
     shown = list(lines)[:_MOST_TOLD]
     more = len(lines) - len(shown)
     return "\n".join([*shown, f"and {more} more"] if more else shown)

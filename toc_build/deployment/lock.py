@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from toc_build.deployment.history import who
-from toc_build.deployment.records import RECORDS_DIR, write_json
+from toc_build.deployment.records import RECORDS_DIR, unwritable, write_json
 from toc_build.errors import TargetError
 
 LOOK_SECONDS = 0.2  # `is_held` takes the lock for a moment
@@ -36,7 +36,10 @@ def hold(repository: Path, target: str, what: str) -> Iterator[None]:
     import filelock
 
     folder = repository / RECORDS_DIR / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from None
     note = folder / f"{target}.json"
     lock = filelock.FileLock(folder / f"{target}.lock", timeout=LOOK_SECONDS, thread_local=False)
     try:
@@ -48,6 +51,8 @@ def hold(repository: Path, target: str, what: str) -> Iterator[None]:
             where=str(repository),
             fix="wait until that has ended, or end it with Ctrl-C where it runs, and try again.",
         ) from None
+    except OSError as error:
+        raise unwritable(folder, error) from None
     try:
         since = datetime.now(timezone.utc).isoformat(timespec="seconds")
         write_json(note, {"what": what, "pid": os.getpid(), "who": who(), "since": since})

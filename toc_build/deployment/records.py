@@ -14,6 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from toc_build.errors import UserError
+
 RECORDS_DIR = ".toc"
 
 
@@ -68,6 +70,16 @@ def write_json(path: Path, value: Any) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def unwritable(folder: Path, error: OSError) -> UserError:
+    """The error for records that cannot be kept."""
+    return UserError(
+        f"the record of deployments cannot be written: {error.strerror or error}.",
+        code="TOC-APPLY-005",
+        where=str(folder),
+        fix="make room, or make the folder writable; nothing is deployed that cannot be put on record.",
+    )
 
 
 def write_test_record(repository: Path, record: TestRecord) -> Path:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from toc_build.deployment.history import Deployment
     from toc_build.runtime import Detection
 
 
@@ -123,6 +124,12 @@ class Service:
 
         rollback(self.repository, self._target.name, to=to, console=self._console)
 
+    def history(self) -> list[Deployment]:
+        """The deployments of this service on record, oldest first."""
+        from toc_build.deployment.apply import history
+
+        return history(self.repository, self._target.name)
+
     def logs(self, *, tail: int | None = None, follow: bool = False) -> Iterator[str]:
         """What the scorer wrote, oldest line first.
 
@@ -141,4 +148,7 @@ class Service:
         Raises:
             TargetError: it could not be stopped.
         """
-        draw(self._target.delete(), self._console)
+        from toc_build.deployment.lock import hold
+
+        with hold(self.repository, self._target.name, "delete"):
+            draw(self._target.delete(), self._console)

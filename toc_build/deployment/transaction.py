@@ -17,6 +17,7 @@ from toc_build.deployment.history import Deployment, History, Result, begin
 from toc_build.deployment.judgement import Judgement
 from toc_build.deployment.log_evidence import with_log
 from toc_build.deployment.plan import complete
+from toc_build.deployment.prepare import read_samples
 from toc_build.deployment.progress import draw
 from toc_build.deployment.records import RECORDS_DIR, read_test_record
 from toc_build.deployment.revision import git_revision
@@ -65,6 +66,7 @@ class Transaction:
             Rejected: the new version's answers are wrong; what answered before answers on.
             UserError: a check says no, or the target failed; what answered before answers on.
         """
+        read_samples(self.repository)  # what is not in order there is said before anything starts
         history = History(self.repository.root)
         live = self.target.live()
         for item in history.settle(self.target.name, live):
