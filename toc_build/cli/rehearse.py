@@ -105,9 +105,8 @@ def status_command(as_json: JsonOption = False) -> None:
     console.say(f"{running.base}  workspace {found['workspace']} in {found['resource_group']}")
     for service in found["services"]:
         where = f" on {service['cluster']}" if service["cluster"] else ""
-        console.say(
-            f"service  {service['name']}  {service['kind']}{where}  {service['state']}  {service['scoring_uri']}"
-        )
+        state, uri = service["state"], service["scoring_uri"]
+        console.say(f"service  {service['name']}  {service['kind']}{where}  {state}  {uri}")
     for model in found["models"]:
         console.say(f"model    {model}")
     for cluster in found["clusters"]:
@@ -166,6 +165,7 @@ def _require_running() -> Any:
         raise TargetError(
             "no rehearsal is running.",
             code="TOC-REHEARSAL-007",
-            fix="start one with `toc-build rehearse start`, or rehearse one command: `toc-build rehearse -- COMMAND`.",
+            fix="start one with `toc-build rehearse start`, or rehearse one command: "
+            "`toc-build rehearse -- COMMAND`.",
         )
     return running

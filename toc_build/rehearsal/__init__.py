@@ -1,4 +1,4 @@
-"""The rehearsal: Azure on loopback. The genuine SDK deploys to it, a real scorer starts, nothing leaves the machine.
+"""The rehearsal: Azure on loopback. The genuine SDK deploys to it, and a real scorer starts.
 
 domain     what the cloud holds and refuses, on disk; knows no API
 wire       the APIs, projected onto the domain; `wire.v1` is azureml-core's

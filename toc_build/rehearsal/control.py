@@ -9,11 +9,9 @@ from typing import Any
 from toc_build.errors import UserError
 from toc_build.rehearsal import faults as fault_texts
 from toc_build.rehearsal.domain.refusals import Refusal
+from toc_build.rehearsal.process import KEY_HEADER, PATH
 from toc_build.rehearsal.wire.http import Ask, Endpoint
 from toc_build.rehearsal.wire.v1.service_payloads import scoring_uri
-
-KEY_HEADER = "x-toc-rehearsal-key"
-PATH = "/toc-build-rehearsal"
 
 
 def _check(ask: Ask) -> None:

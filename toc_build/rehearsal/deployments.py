@@ -25,7 +25,7 @@ from toc_build.rehearsal.scorers.group import Group
 from toc_build.rehearsal.scorers.layout import lay_out, model_dir
 from toc_build.rehearsal.scorers.replica import Program
 
-TRIES = 3  # how often a crashing container is started before it counts as failed; Azure says CrashLoopBackOff
+TRIES = 2  # how often a crashing container is started before it counts as failed; Azure says CrashLoopBackOff
 Key = tuple[str, str]
 
 
@@ -82,7 +82,7 @@ class Deployments:
             for name in versions:
                 self._bring_up(service.name, name, operation, given_up)
 
-        self._cloud.operations.in_background(operation, work, self._failed)
+        self._in_background(operation, work, service.kind)
 
     def delete(self, service: Service, operation: Operation) -> None:
         """Ends a service and all its versions; returns at once."""
@@ -94,7 +94,7 @@ class Deployments:
             self._cloud.services.delete(service.name)
             self.drop(service.name, list(service.versions))
 
-        self._cloud.operations.in_background(operation, work, self._failed)
+        self._in_background(operation, work, service.kind)
 
     def drop(self, service: str, versions: list[str]) -> None:
         """Stops versions once they have finished what they are at."""
@@ -144,6 +144,9 @@ class Deployments:
             thread.join()
         shutil.rmtree(self._runs, ignore_errors=True)
 
+    def _in_background(self, operation: Operation, work: Callable[[], None], kind: str) -> None:
+        self._cloud.operations.in_background(operation, work, lambda error: self._failed(error, kind))
+
     def _replace_work(self, service: str) -> threading.Event:
         with self._lock:
             if before := self._wanted.get(service):
@@ -153,7 +156,8 @@ class Deployments:
 
     def _bring_up(self, service: str, version: str, operation: Operation, given_up: threading.Event) -> None:
         key = (service, version)
-        scorer = self._cloud.services.get(service).versions[version].scorer
+        found = self._cloud.services.get(service)
+        scorer, kind = found.versions[version].scorer, found.kind
         try:
             program = self._build(service, scorer, operation, given_up)
             group = self._start(key, program, scorer, operation, given_up)
@@ -161,7 +165,7 @@ class Deployments:
             raise
         except (BuildFailed, StartFailed, Refusal) as error:
             if not given_up.is_set():
-                self._record_failure(key, error)
+                self._record_failure(key, error, kind)
             raise
         self._swap(key, group)
         self._record(key, "Healthy", None)
@@ -312,10 +316,10 @@ class Deployments:
                 version.serving = None
             self._cloud.services.save(service)
 
-    def _record_failure(self, key: Key, error: Exception) -> None:
-        self._record(key, "Failed", self._failed(error))
+    def _record_failure(self, key: Key, error: Exception, kind: str) -> None:
+        self._record(key, "Failed", self._failed(error, kind))
 
-    def _failed(self, error: Exception) -> dict[str, Any]:
+    def _failed(self, error: Exception, kind: str) -> dict[str, Any]:
         """What an operation says about its failure, in the words that Azure has for it."""
         if isinstance(error, GivenUp):
             return {
@@ -330,7 +334,7 @@ class Deployments:
                 "message": f"Failed building the Environment: {error}. Its log says more.",
             }
         if isinstance(error, StartFailed):
-            return _crashed(error)
+            return _crashed(error, kind)
         if isinstance(error, Refusal):
             return {"code": error.code, "statusCode": error.status, "message": error.message}
         return {
@@ -340,16 +344,16 @@ class Deployments:
         }
 
 
-def _crashed(error: StartFailed) -> dict[str, Any]:
+def _crashed(error: StartFailed, kind: str) -> dict[str, Any]:
     message = (
-        "Your container application crashed. This may be caused by errors in your scoring file's init() function. "
-        "You can call print(service.get_logs()) to see the container's log."
+        "Your container application crashed. This may be caused by errors in your scoring file's init() "
+        "function. You can call print(service.get_logs()) to see the container's log."
         if error.exit_status is not None
         else f"Your container did not become ready: {error.message}."
     )
     return {
-        "code": "DeploymentFailed",
+        "code": "AciDeploymentFailed" if kind == ACI else "KubernetesDeploymentFailed",
         "statusCode": 400,
-        "message": f"Deployment failed: {message}",
+        "message": f"{'Aci' if kind == ACI else 'Kubernetes'} Deployment failed: {message}",
         "details": [{"code": "CrashLoopBackOff", "message": f"{message} {error.message}."}],
     }

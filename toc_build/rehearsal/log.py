@@ -25,7 +25,7 @@ class RequestLog:
 
     def write(self, **values: Any) -> None:
         """Adds a line; values that are None or empty are left out, numbers are rounded to 3 places."""
-        line = {"time": iso(self._clock())}
+        line: dict[str, Any] = {"time": iso(self._clock())}
         for name, value in values.items():
             if value is not None and value != "":
                 line[name] = round(value, 3) if isinstance(value, float) else value
@@ -49,4 +49,5 @@ def shown(line: str) -> str:
     fault = f"  fault {entry['fault']}" if "fault" in entry else ""
     note = f"  {entry['note']}" if "note" in entry else ""
     what = f"{entry.get('method', ''):6} {entry.get('path', '')}"
-    return f"{clock}  {entry.get('status', ''):3} {entry.get('seconds', 0):7.3f} s  {entry.get('step', ''):20} {what}{fault}{note}"
+    took = f"{entry.get('seconds', 0):7.3f} s"
+    return f"{clock}  {entry.get('status', ''):3} {took}  {entry.get('step', ''):20} {what}{fault}{note}"

@@ -16,8 +16,9 @@ from typing import Any
 
 from toc_build.errors import TargetError
 from toc_build.paths import cache_dir
-from toc_build.rehearsal.control import KEY_HEADER, PATH
 
+KEY_HEADER = "x-toc-rehearsal-key"
+PATH = "/toc-build-rehearsal"
 READY = "server.json"
 LOG = "requests.jsonl"
 OUTPUT = "server.log"

@@ -20,8 +20,8 @@ from toc_build.rehearsal.process import Running
 from toc_build.rehearsal.surroundings import forget, rehearsed
 
 PROMISE = (
-    "rehearsal: a pass proves that what the SDK sent was understood and that it took our answers, not that Azure "
-    "behaves so."
+    "rehearsal: a pass proves that what the SDK sent was understood and that it took our answers, not that "
+    "Azure behaves so."
 )
 
 

@@ -32,6 +32,7 @@ from toc_build.rehearsal.domain.records import Service
 from toc_build.rehearsal.domain.services import ACI
 from toc_build.rehearsal.faults import Faults
 from toc_build.rehearsal.log import RequestLog
+from toc_build.rehearsal.process import LOG, READY
 from toc_build.rehearsal.proxy import FilteringProxy
 from toc_build.rehearsal.tls import Certificates, certificates
 from toc_build.rehearsal.wire import v1
@@ -40,8 +41,6 @@ from toc_build.rehearsal.wire.http import Services, route
 from toc_build.rehearsal.wire.tokens import Tokens
 from toc_build.rehearsal.wire.v1.signin import cloud_metadata
 
-READY = "server.json"
-LOG = "requests.jsonl"
 LOOPBACK = "127.0.0.1"
 
 
@@ -125,7 +124,7 @@ class Server:
         self._tasks.add(task)
 
     def _open_address(self, service: Service) -> None:
-        """Sees to it that the service's address is listened on, and writes the port into it or its cluster."""
+        """Sees to it that the service's address is listened on; the port goes into it or its cluster."""
         with self._opening:
             if service.kind == ACI:
                 name, tls = f"group {service.name} {'https' if service.tls else 'http'}", service.tls

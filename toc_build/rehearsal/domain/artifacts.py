@@ -1,4 +1,4 @@
-"""Artifacts: what a workspace calls the blobs that were uploaded for it. `origin/container/path` names one."""
+"""Artifacts: the blobs that were uploaded for a workspace. `origin/container/path` names one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Artifacts:
 
     def below(self, prefix: str) -> list[str]:
         """The artifacts that have content at or below a prefix, sorted."""
-        return [artifact_of(path) for path in self._blobs.below(blob_path(prefix))]
+        return [artifact_of(path) for path in self._blobs.below(blob_path(prefix.rstrip("/")))]
 
     def file(self, artifact: str) -> Path:
         """The file with an artifact's content.

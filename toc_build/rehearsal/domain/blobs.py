@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import shutil
 import uuid
 from collections.abc import Iterable
@@ -41,7 +40,8 @@ class Blobs:
     def signed_query(self, path: str, permission: str) -> str:
         """The query that lets whoever has it read (`r`) or write (`rw`) the blob at `container/path`."""
         expires = int(self._clock()) + VALID_SECONDS
-        return f"sp={permission}&se={expires}&sr=b&sig={quote(self._signature(path, permission, expires), safe='')}"
+        signature = quote(self._signature(path, permission, expires), safe="")
+        return f"sp={permission}&se={expires}&sr=b&sig={signature}"
 
     def check_signature(self, path: str, query: dict[str, str], wanted: str) -> None:
         """Refuses a query that does not allow what is wanted.
@@ -81,7 +81,7 @@ class Blobs:
                 if hasattr(hashlib, "file_digest")
                 else _md5(part)
             )
-        os.replace(part, target)
+        part.replace(target)
         document: Document = {"path": path, "size": size, "md5": md5, "modified": self._clock()}
         self._store.put(SCOPE, "blob", path, document)
         return document
@@ -90,7 +90,7 @@ class Blobs:
         """Keeps a received file as a block of the blob until the list comes."""
         target = self._block(path, block)
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(part, target)
+        part.replace(target)
 
     def commit(self, path: str, blocks: Iterable[str]) -> Document:
         """Puts blocks together to the blob at `container/path`.
@@ -131,7 +131,7 @@ class Blobs:
 
     def below(self, prefix: str) -> list[str]:
         """The paths of the blobs at or below `container/prefix`, sorted."""
-        paths = (str(document["path"]) for document in self._store.list(SCOPE, "blob"))
+        paths = (str(document["path"]) for document in self._store.all(SCOPE, "blob"))
         return [path for path in paths if path == prefix or path.startswith(prefix.rstrip("/") + "/")]
 
     def _signature(self, path: str, permission: str, expires: int) -> str:

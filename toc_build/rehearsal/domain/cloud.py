@@ -22,7 +22,7 @@ from toc_build.rehearsal.domain.records import Cluster
 from toc_build.rehearsal.domain.services import Services
 from toc_build.rehearsal.domain.store import Store
 
-# What a workspace holds to begin with: name, VM size, nodes, production. The last one is too small on purpose.
+# What a workspace holds to begin with: name, VM size, nodes, production. The last is too small on purpose.
 CLUSTERS = (
     ("inference-ml", "Standard_D4_v3", 3, True),
     ("dev-ml", "Standard_DS2_v2", 1, False),

@@ -59,7 +59,7 @@ class Computes:
 
     def list(self) -> list[Cluster]:
         """All compute targets, by name."""
-        return [Cluster.from_json(item) for item in self._store.list(self._scope, "compute")]
+        return [Cluster.from_json(item) for item in self._store.all(self._scope, "compute")]
 
     def delete(self, name: str) -> bool:
         """Removes a cluster; False when there was none."""
@@ -74,8 +74,9 @@ class Computes:
         if cluster.production and total < PRODUCTION_CORES:
             raise Refusal(
                 "InsufficientCores",
-                f"A cluster of purpose FastProd needs at least {PRODUCTION_CORES} virtual CPUs; {cluster.nodes} x "
-                f"{cluster.vm_size} has {total}. Take more or larger nodes, or purpose DevTest.",
+                f"A cluster of purpose FastProd needs at least {PRODUCTION_CORES} virtual CPUs; "
+                f"{cluster.nodes} x {cluster.vm_size} has {total}. Take more or larger nodes, or purpose "
+                "DevTest.",
             )
 
 
@@ -123,8 +124,8 @@ def check_fits(cluster: Cluster, scorer: Scorer, *, autoscale: bool, replicas: i
     if autoscale and not cluster.production:
         raise Refusal(
             "AutoscaleNotSupported",
-            f"The cluster {cluster.name} is for dev-test, where replicas do not scale by themselves: set a number "
-            "of replicas.",
+            f"The cluster {cluster.name} is for dev-test, where replicas do not scale by themselves: set a "
+            "number of replicas.",
         )
     if scorer.gpu and scorer.gpu > size.gpus:
         has = f"{size.gpus} on each node" if size.gpus else "no GPU"
@@ -135,13 +136,14 @@ def check_fits(cluster: Cluster, scorer: Scorer, *, autoscale: bool, replicas: i
     if scorer.cpu > size.cores * _NODE_SHARE or scorer.memory_gb > size.memory_gb * _NODE_SHARE:
         raise Refusal(
             "InsufficientResources",
-            f"One replica asks for {scorer.cpu:g} cores and {scorer.memory_gb:g} GB; a node of {cluster.name} "
-            f"({cluster.vm_size}) has {size.cores} cores and {size.memory_gb:g} GB, and keeps a tenth for itself.",
+            f"One replica asks for {scorer.cpu:g} cores and {scorer.memory_gb:g} GB; a node of "
+            f"{cluster.name} ({cluster.vm_size}) has {size.cores} cores and {size.memory_gb:g} GB, and keeps "
+            "a tenth for itself.",
         )
     free = total * _NODE_SHARE - used
     if scorer.cpu * replicas > free:
         raise Refusal(
             "InsufficientResources",
-            f"{replicas} replicas of {scorer.cpu:g} cores are {scorer.cpu * replicas:g} cores; {cluster.name} has "
-            f"{free:g} left.",
+            f"{replicas} replicas of {scorer.cpu:g} cores are {scorer.cpu * replicas:g} cores; "
+            f"{cluster.name} has {free:g} left.",
         )

@@ -52,9 +52,9 @@ class Environments:
 
     def list(self) -> list[Document]:
         """The newest version of every environment."""
-        newest = {item["name"]: item for item in self._store.list(self._scope, "environment")}
+        newest = {item["name"]: item for item in self._store.all(self._scope, "environment")}
         return [newest[name] for name in sorted(newest)]
 
     def _newest(self, name: str) -> Document | None:
-        versions = [item for item in self._store.list(self._scope, "environment") if item["name"] == name]
+        versions = [item for item in self._store.all(self._scope, "environment") if item["name"] == name]
         return versions[-1] if versions else None

@@ -78,7 +78,7 @@ class Models:
             name: of those wanted; None for all.
             latest: only the newest version of each.
         """
-        found = [Model.from_json(item) for item in self._store.list(self._scope, "model")]
+        found = [Model.from_json(item) for item in self._store.all(self._scope, "model")]
         found = [model for model in found if name is None or model.name == name]
         found.sort(key=lambda model: (model.created, model.version), reverse=True)
         if latest:

@@ -27,8 +27,8 @@ def check_service(name: str) -> None:
     if not (_SERVICE.fullmatch(name) and 3 <= len(name) <= 32):
         raise Refusal(
             "InvalidServiceName",
-            f"Service name {name!r} is invalid: it must be 3 to 32 lowercase letters, digits and dashes, start "
-            "with a letter and end with a letter or digit.",
+            f"Service name {name!r} is invalid: it must be 3 to 32 lowercase letters, digits and dashes, "
+            "start with a letter and end with a letter or digit.",
         )
 
 
@@ -65,8 +65,8 @@ def check_dns_label(label: str) -> None:
     if not _DNS_LABEL.fullmatch(label):
         raise Refusal(
             "InvalidDnsNameLabel",
-            f"The DNS name label {label!r} is invalid: it must be 5 to 63 lowercase letters, digits and dashes, "
-            "start with a letter and end with a letter or digit.",
+            f"The DNS name label {label!r} is invalid: it must be 5 to 63 lowercase letters, digits and "
+            "dashes, start with a letter and end with a letter or digit.",
         )
 
 

@@ -68,7 +68,7 @@ class Operations:
 
     def interrupt_all(self, why: str) -> None:
         """Ends what ran when the server was stopped: nobody goes on with it."""
-        for document in self._store.list(self._scope, "operation"):
+        for document in self._store.all(self._scope, "operation"):
             operation = Operation.from_json(document)
             if not operation.done:
                 self.fail(operation.id, {"code": "Interrupted", "statusCode": 500, "message": why})

@@ -1,4 +1,4 @@
-"""Services: who may have which name, what fits where, keys and tokens. Starting scorers is `deployments`' part.
+"""Services: who may have which name, what fits where, keys. Starting scorers is `deployments`' part.
 
 Sources: https://learn.microsoft.com/azure/container-instances/container-instances-resource-and-quota-limits
 (container groups: up to 4 cores and 16 GB, 10 cores of a region by default) and
@@ -49,7 +49,7 @@ class Services:
 
     def list(self) -> list[Service]:
         """All services, by name."""
-        return [Service.from_json(item) for item in self._store.list(self._scope, "service")]
+        return [Service.from_json(item) for item in self._store.all(self._scope, "service")]
 
     def save(self, service: Service) -> None:
         """Writes a service back."""
@@ -75,8 +75,8 @@ class Services:
         if self.find(name) is not None:
             raise Refusal(
                 "WebserviceExists",
-                f"Service {name} with the same name already exists, please use a different service name or delete "
-                "the existing service.",
+                f"Service {name} with the same name already exists, please use a different service name or "
+                "delete the existing service.",
                 409,
             )
 
@@ -139,8 +139,8 @@ class Services:
         if scorer.cpu > ACI_MAX_CORES or scorer.memory_gb > ACI_MAX_MEMORY_GB:
             raise Refusal(
                 "ResourceRequestsExceedLimits",
-                f"{scorer.cpu:g} cores and {scorer.memory_gb:g} GB were asked for; a container group has up to "
-                f"{ACI_MAX_CORES:g} cores and {ACI_MAX_MEMORY_GB:g} GB.",
+                f"{scorer.cpu:g} cores and {scorer.memory_gb:g} GB were asked for; a container group has up "
+                f"to {ACI_MAX_CORES:g} cores and {ACI_MAX_MEMORY_GB:g} GB.",
             )
         used = sum(
             version.scorer.cpu
@@ -151,8 +151,8 @@ class Services:
         if used + scorer.cpu > ACI_REGION_CORES:
             raise Refusal(
                 "QuotaExceeded",
-                f"The quota of {ACI_REGION_CORES:g} cores for container groups in this region would be exceeded: "
-                f"{used:g} are in use, {scorer.cpu:g} are asked for.",
+                f"The quota of {ACI_REGION_CORES:g} cores for container groups in this region would be "
+                f"exceeded: {used:g} are in use, {scorer.cpu:g} are asked for.",
                 409,
             )
 

@@ -60,7 +60,7 @@ class Store:
             )
         return done.rowcount > 0
 
-    def list(self, scope: str, kind: str) -> list[Document]:
+    def all(self, scope: str, kind: str) -> list[Document]:
         """All documents of a kind, in the order of their names."""
         with self._lock:
             rows = self._db.execute(

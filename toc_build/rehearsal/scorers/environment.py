@@ -1,4 +1,4 @@
-"""Builds what a service's environment definition asks for: the rehearsal's counterpart of Azure's image build.
+"""Builds what a service's environment definition asks for: the counterpart of Azure's image build.
 
 A `requirements.lock` of toc-build that lies in the uploaded code and fits the definition is taken as it is:
 exact, and shared with every other command. Otherwise the definition is resolved once with uv, and the result

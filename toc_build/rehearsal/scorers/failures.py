@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-class BuildFailed(Exception):
+class BuildFailed(Exception):  # noqa: N818 - an outcome, not a defect
     """The environment, Azure's image, cannot be built; the build's log has been written already."""
 
 
-class StartFailed(Exception):
+class StartFailed(Exception):  # noqa: N818 - an outcome, not a defect
     """A replica did not become ready; its own log has been written already.
 
     Args:

@@ -35,6 +35,7 @@ class Group:
         self._lock = threading.RLock()
         self._ending = threading.Event()
         self._busy: dict[int, int] = {}
+        self._turn = 0
         self.crashes = 0
 
     def start(self, count: int) -> None:
@@ -85,10 +86,12 @@ class Group:
             living = [replica for replica in self._replicas if replica.alive]
             if not living:
                 return None
-            least = min(living, key=lambda replica: self._busy.get(replica.port, 0))
+            first = self._turn % len(living)  # of those with as little to do, the next in turn
+            least = min(living[first:] + living[:first], key=lambda replica: self._busy.get(replica.port, 0))
             if limit is not None and self._busy.get(least.port, 0) >= limit:
                 return None
             self._busy[least.port] = self._busy.get(least.port, 0) + 1
+            self._turn += 1
             return least
 
     def give_back(self, replica: Replica) -> None:

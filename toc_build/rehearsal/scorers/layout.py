@@ -1,4 +1,4 @@
-"""Lays an uploaded scorer out as Azure does: the code, the driver beside it, `azureml-models/<name>/<version>`."""
+"""Lays an uploaded scorer out as Azure does: code, driver, `azureml-models/<name>/<version>`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One replica as a process: azmlinfsrv in the scoring environment, on loopback, with a container's clean shell.
+"""One replica as a process: azmlinfsrv in the scoring environment, on loopback, with a clean shell.
 
 `Group` owns it. The local target's launcher is run, so that nothing listens beyond 127.0.0.1 and the replica
 ends with this server however that ends.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -23,8 +25,16 @@ from toc_build.targets.local import launcher
 from toc_build.targets.local.ports import listen
 
 TICK_SECONDS = 0.05
+WORKER_FAILED_SECONDS = 1.0  # how long the rest of the output may take
+WORKER_FAILED_STATUS = 3  # gunicorn's own exit status for it
 STARTUP_SECONDS = 300.0  # Azure's initial delay of the liveness probe is 310 s
 _KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
+# What gunicorn says when a worker ended. Before the replica was ready that is the end of its container,
+# although some gunicorns start another worker then, for ever.
+_WORKER_FAILED = re.compile(
+    r"Worker exiting \(pid: \d+\)|Worker \(pid:\d+\) (?:exited with code [1-9]|was sent SIG(?!TERM|QUIT|INT))"
+)
+CONFIG = Path(__file__).with_name("gunicorn_config.py")
 _PROBE = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
 
@@ -65,6 +75,8 @@ class Replica:
         self._program, self._folder, self._write = program, folder, write
         self._lock = threading.Lock()
         self._stopped = False
+        self._ready = False
+        self._worker_failed = threading.Event()
         (folder / "tmp").mkdir(parents=True)
         with contextlib.ExitStack() as ours:
             listener = ours.enter_context(listen(0))
@@ -120,7 +132,12 @@ class Replica:
                 self._pump.join(2)
                 status = self._process.returncode
                 raise StartFailed(f"the container ended with exit code {status}", status)
+            if self._worker_failed.is_set():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(WORKER_FAILED_SECONDS)
+                raise StartFailed("the container ended: its worker did not start", WORKER_FAILED_STATUS)
             if self._answers():
+                self._ready = True
                 return
             if time.monotonic() > deadline:
                 raise StartFailed(f"the container was not ready after {self._program.startup_seconds:g} s")
@@ -159,6 +176,8 @@ class Replica:
             "WORKER_COUNT": "1",
             "WORKER_TIMEOUT": "300",
             **program.variables,
+            "GUNICORN_CMD_ARGS": shlex.join(["--config", str(CONFIG)])
+            + f" {program.variables.get('GUNICORN_CMD_ARGS', '')}".rstrip(),
         }
 
     def _answers(self) -> bool:
@@ -174,4 +193,7 @@ class Replica:
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         with self._process.stdout as output:
             for raw in output:
-                self._write(raw.decode("utf-8", "replace").rstrip("\r\n"))
+                line = raw.decode("utf-8", "replace").rstrip("\r\n")
+                self._write(line)
+                if not self._ready and _WORKER_FAILED.search(line):
+                    self._worker_failed.set()

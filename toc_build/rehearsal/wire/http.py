@@ -1,7 +1,7 @@
-"""What every route of the rehearsed services has in common: who may ask, faults, the log, the shape of errors.
+"""What every route of the rehearsed services has in common: who may ask, faults, log, the shape of errors.
 
-A route's handler is an ordinary function that is given an `Ask`, returns JSON values or a response, and raises
-`Refusal`. It runs in a thread. Handlers that stream a body or wait are coroutines.
+A route's handler is an ordinary function that is given an `Ask`, returns JSON values or a response, and
+raises `Refusal`. It runs in a thread. Handlers that stream a body or wait are coroutines.
 """
 
 from __future__ import annotations
@@ -272,10 +272,9 @@ def error_response(code: str, message: str, status: int, *, arm: bool) -> Respon
     if arm:
         body = {"error": body}
     else:
-        body = {
-            "code": code,
+        body |= {
             "statusCode": status,
-            "message": message,
+            "details": [dict(body)],
             "correlation": {"RequestId": uuid.uuid4().hex},
         }
     return JSONResponse(body, status_code=status)

@@ -119,7 +119,8 @@ class AzureTarget:
                     fix="check out its git revision and deploy it anew",
                 )
             bundle = _Kept(root, to.digest)
-        yield from self._put(bundle, {**dict.fromkeys(self._place.settings), **to.settings}, judge, record, checked=False)
+        settings = {**dict.fromkeys(self._place.settings), **to.settings}
+        yield from self._put(bundle, settings, judge, record, checked=False)
 
     def status(self) -> Status:
         """What is true now."""

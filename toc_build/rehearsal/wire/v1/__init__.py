@@ -12,6 +12,7 @@ from toc_build.rehearsal.wire.v1 import (
     environments,
     models,
     operations,
+    packages,
     services,
     signin,
 )
@@ -24,4 +25,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *computes.ENDPOINTS,
     *services.ENDPOINTS,
     *operations.ENDPOINTS,
+    *packages.ENDPOINTS,
 )

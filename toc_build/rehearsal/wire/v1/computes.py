@@ -12,6 +12,7 @@ from toc_build.rehearsal.domain.computes import DEFAULT_NODES, DEFAULT_VM_SIZE
 from toc_build.rehearsal.domain.records import Cluster
 from toc_build.rehearsal.domain.refusals import Refusal
 from toc_build.rehearsal.wire.http import Ask, Endpoint, words
+from toc_build.rehearsal.wire.v1.operations import until_done
 from toc_build.rehearsal.wire.v1.signin import WORKSPACE
 
 _PURPOSES = {"FastProd": True, "DenseProd": True, "DevTest": False}
@@ -136,8 +137,8 @@ def _keys(ask: Ask) -> Any:
     }
 
 
-def _operation(ask: Ask) -> Any:
-    operation = ask.cloud.operations.get(ask.path["operation"])
+async def _operation(ask: Ask) -> Any:
+    operation = await until_done(ask)
     status = {"Running": "InProgress", "NotStarted": "InProgress", "Cancelled": "Canceled"}
     return {"status": status.get(operation.state, operation.state), "error": operation.error}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from toc_build.rehearsal.domain.records import Model
 from toc_build.rehearsal.domain.refusals import Refusal
@@ -150,8 +150,7 @@ def _delete(ask: Ask) -> Response:
     ]
     if users:
         message = f"The model {identity} is used by: {', '.join(sorted(set(users)))}. Delete these first."
-        body = {"code": "DeletionRequired", "statusCode": 412, "message": message}
-        return JSONResponse(body, status_code=412)
+        raise Refusal("DeletionRequired", message, 412)
     return Response(status_code=200 if ask.cloud.models.delete(identity) else 204)
 
 

@@ -1,5 +1,8 @@
-"""Operations, asked after until they end. The answer waits a while for the end, so that a client that sleeps
-between questions does not sleep longer than needed."""
+"""Operations, asked after until they end.
+
+The answer waits a while for the end, so that a client that sleeps between questions sleeps no longer than
+needed. One that would rather hear of the steps in between says so: `Prefer: wait=SECONDS` (RFC 7240).
+"""
 
 from __future__ import annotations
 
@@ -20,18 +23,21 @@ _WAIT = re.compile(r"\bwait=(\d+)")
 LOGS = "/rehearsed-logs/{operation}"
 
 
-async def _get(ask: Ask) -> Any:
+async def until_done(ask: Ask) -> Operation:
+    """The operation that the address names, once it has ended or the wait is over."""
     identity = ask.path["operation"]
-    waited = 0.0
-    operation = await run_in_threadpool(ask.cloud.operations.get, identity)
-    told = len(operation.told)
-    while not operation.done and waited < WAIT_SECONDS and not (waited and len(operation.told) > told):
-        await asyncio.sleep(TICK_SECONDS)
-        waited += TICK_SECONDS
+    asked = _WAIT.search(ask.headers.get("prefer", ""))
+    seconds = min(WAIT_SECONDS, float(asked[1])) if asked else WAIT_SECONDS
+    for _ in range(max(1, int(seconds / TICK_SECONDS))):
         operation = await run_in_threadpool(ask.cloud.operations.get, identity)
-        if "offset" not in ask.query:
-            told = len(operation.told)  # a client that shows no lines waits for the end alone
-    return payload(ask, operation)
+        if operation.done:
+            break
+        await asyncio.sleep(TICK_SECONDS)
+    return operation
+
+
+async def _get(ask: Ask) -> Any:
+    return payload(ask, await until_done(ask))
 
 
 def payload(ask: Ask, operation: Operation) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def changed(ask: Ask, name: str, patch: Any) -> Change:
     whole = {**before, "versions": _versions_document(service)}
     after = apply_patch(whole, patch)
     versions = after.pop("versions", {})
-    # Properties can be added and never changed, says the description of Webservice.properties.
+    # "Properties are immutable", says the specification; the SDK's own description: they can be added.
     after["properties"] = {
         **words(after.get("properties"), "properties"),
         **words(before.get("properties"), "properties"),

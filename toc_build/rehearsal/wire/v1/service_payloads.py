@@ -66,7 +66,7 @@ def _single(ask: Ask, service: Service, version: Version) -> dict[str, Any]:
     document = service.document
     base = {
         **_common(ask, service, document),
-        "state": "Deleting" if service.deleting else version.state,
+        "state": "Transitioning" if service.deleting else version.state,
         "error": version.error,
         "computeType": service.kind,
         "scoringUri": scoring_uri(ask, service) if version.state != "Failed" or version.serving else None,
@@ -109,7 +109,7 @@ def _cluster_part(ask: Ask, service: Service, version: Version, document: dict[s
         "trafficPercentile": version.traffic,
         "type": "Control" if version.control else "Treatment",
         "deploymentStatus": {
-            "replicas": replicas,
+            "desiredReplicas": replicas,
             "availableReplicas": replicas if version.serving else 0,
             "updatedReplicas": replicas,
             "error": version.error,
@@ -148,7 +148,7 @@ def _endpoint(ask: Ask, service: Service) -> dict[str, Any]:
         }
     return {
         **_common(ask, service, document),
-        "state": "Deleting" if service.deleting else service.state,
+        "state": "Transitioning" if service.deleting else service.state,
         "error": service.error,
         "computeType": ENDPOINT,
         "computeName": service.cluster,

@@ -72,7 +72,7 @@ def _begin(ask: Ask, service: Service, versions: list[str]) -> Response:
     ask.services.open_address(service)
     ask.cloud.services.save(service)
     ask.services.deployments.deploy(service, versions, operation)
-    return _accepted(ask, operation)
+    return accepted(ask, operation)
 
 
 def _get(ask: Ask) -> Any:
@@ -123,10 +123,11 @@ def _delete(ask: Ask) -> Response:
     service.deleting = True
     ask.cloud.services.save(service)
     ask.services.deployments.delete(service, operation)
-    return _accepted(ask, operation)
+    return accepted(ask, operation)
 
 
-def _accepted(ask: Ask, operation: Operation) -> Response:
+def accepted(ask: Ask, operation: Operation) -> Response:
+    """The answer to a request whose work goes on: where to ask how it goes."""
     place = f"{ask.services.base}/modelmanagement/v1.0{ask.scope}/operations/{operation.id}"
     return Response(status_code=202, headers={"Operation-Location": place})
 
@@ -141,7 +142,7 @@ def _regenerate(ask: Ask) -> Response:
     ask.cloud.services.regenerate(ask.path["name"], str(body.get("keyType")), body.get("keyValue"))
     operation = ask.cloud.operations.create("Keys", f"services/{ask.path['name']}")
     ask.cloud.operations.succeed(operation.id)
-    return _accepted(ask, operation)
+    return accepted(ask, operation)
 
 
 def _token(ask: Ask) -> Any:

@@ -102,8 +102,8 @@ def _token(ask: Ask) -> Any:
     if form.get("client_id") != identity.client or form.get("client_secret") != identity.client_secret:
         raise Refusal(
             "invalid_client",
-            "AADSTS7000215: Invalid client secret or unknown client: the rehearsal knows one service principal, "
-            "the one in AZUREML_SERVICE_PRINCIPAL_ID.",
+            "AADSTS7000215: Invalid client secret or unknown client: the rehearsal knows one service "
+            "principal, the one in AZUREML_SERVICE_PRINCIPAL_ID.",
             401,
         )
     seconds = SHORT_SECONDS if ask.fault and ask.fault.kind == "expired" else VALID_SECONDS

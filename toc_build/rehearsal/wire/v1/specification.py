@@ -1,9 +1,10 @@
 """What the public specification of the model management service requires of a request.
 
-A compact reading of `modelManagement.json` (Azure/azure-rest-api-specs, specification/machinelearningservices/
-data-plane/Microsoft.MachineLearningServices/preview/2019-08-01): required fields and their kinds, for the
-requests that it covers. Only what is wrong for certain is refused; fields that it does not know pass, because
-azureml-core sends newer ones.
+A compact reading of `modelManagement.json`, version 2020-09-23, in Azure/azure-rest-api-specs below
+`specification/machinelearningservices/data-plane`: required fields and their kinds, for the requests that it
+covers. Beyond it, an image request must name its driver and assets, without which nothing could run. Only
+what is wrong for certain is refused; fields that the specification lacks pass, because azureml-core sends
+newer ones.
 """
 
 from __future__ import annotations
