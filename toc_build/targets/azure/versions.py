@@ -32,8 +32,8 @@ def take_over(work: Work, live: Live) -> Doing[None]:
     name, new = work.place.service, version_name(work)
     old = _serving(live)
     try:
-        yield from _create(work, new, 0)
-        yield from _share(work, new, WHOLE, default=True)
+        yield from _create(work, new)
+        yield from _all_to(work, new, live.versions)
         tags, properties = work.marks(judged=True)
         yield from _call(work, "retag_endpoint", name=name, tags=tags, properties=properties)
     except BaseException as error:
@@ -49,7 +49,10 @@ def share(work: Work, live: Live, percent: int, judge: Judge | None) -> Doing[No
     """The new version gets a part of the traffic, and is judged once more there; it goes when it fails."""
     name, new = work.place.service, version_name(work)
     try:
-        yield from _create(work, new, percent)
+        yield from _create(work, new)
+        if (old := _serving(live)) is not None:
+            yield from _share(work, old, WHOLE - percent)
+        yield from _share(work, new, percent)
         if judge is not None and live.scoring_uri is not None:
             digest = work.bundle.digest
             judge(Candidate(digest, live.scoring_uri, work.keys(name), serving=True))
@@ -64,20 +67,20 @@ def share(work: Work, live: Live, percent: int, judge: Judge | None) -> Doing[No
 def promote(work: Work, live: Live, canary: Canary) -> Doing[None]:
     """The canary gets all of the traffic."""
     name = work.place.service
-    yield from _share(work, canary.version, WHOLE, default=True)
+    others = [version for version in live.versions if version != canary.version]
+    yield from _all_to(work, canary.version, others)
     tags, properties = work.marks(judged=True)
     yield from _call(work, "retag_endpoint", name=name, tags=tags, properties=properties)
-    for gone in live.versions:
-        if gone != canary.version:
-            with contextlib.suppress(TargetError):
-                yield from _call(work, "delete_version", name=name, version=gone)
+    for gone in others:
+        with contextlib.suppress(TargetError):
+            yield from _call(work, "delete_version", name=name, version=gone)
 
 
 def withdraw(work: Work, live: Live, canary: Canary) -> Doing[None]:
     """The canary goes; everything is as it was before it."""
     name, old = work.place.service, _serving(live)
     if old is not None:
-        yield from _share(work, old, WHOLE, default=True)
+        yield from _all_to(work, old, [canary.version])
     yield from _call(work, "delete_version", name=name, version=canary.version)
     tags = {key: value for key, value in live.tags.items() if key != CANARY}
     yield from _call(work, "retag_endpoint", name=name, tags=tags, properties={})
@@ -92,21 +95,27 @@ def _serving(live: Live) -> str | None:
     return next(iter(default or names), None)
 
 
-def _create(work: Work, version: str, percent: int) -> Doing[None]:
+def _create(work: Work, version: str) -> Doing[None]:
+    """The new version, which gets nothing of the traffic yet."""
     specification = work.specification(work.place.service, judged=True)
     specification["models"] = yield from work.models()
-    yield from _call(work, "create_version", specification=specification, version=version, percent=percent)
+    yield from _call(work, "create_version", specification=specification, version=version, percent=0)
 
 
-def _share(work: Work, version: str, percent: int, *, default: bool) -> Doing[None]:
-    yield from _call(
-        work,
-        "share_traffic",
-        name=work.place.service,
-        version=version,
-        percent=percent,
-        default=default,
-    )
+def _share(work: Work, version: str, percent: int, *, default: bool = False) -> Doing[None]:
+    """Gives a version its share; what nobody has goes to the default version."""
+    name = work.place.service
+    yield from _call(work, "share_traffic", name=name, version=version, percent=percent, default=default)
+
+
+def _all_to(work: Work, version: str, others: list[str]) -> Doing[None]:
+    """All of the traffic to one version; shares are given up before they are taken: their sum is 100 at most.
+
+    Meanwhile the default version has it.
+    """
+    for other in others:
+        yield from _share(work, other, 0)
+    yield from _share(work, version, WHOLE, default=True)
 
 
 def _call(work: Work, call: str, **arguments: Any) -> Iterator[Event]:
@@ -122,6 +131,8 @@ def _put_back(work: Work, live: Live, old: str | None, new: str, error: BaseExce
         present = work.find(name)
         if present is None:
             return
+        if new in present.versions:
+            _quietly(work, "share_traffic", name=name, version=new, percent=0, default=False)
         if old is not None and old in present.versions:
             _quietly(work, "share_traffic", name=name, version=old, percent=WHOLE, default=True)
         if new in present.versions:

@@ -7,6 +7,7 @@ after.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 # Seconds: 429 waits this long, 500 and 503 theirs, times the number of the retry. The SDK's own 32 s for a
 # single 429 is longer than most deployments' patience; it reads them when it is imported.
@@ -34,10 +35,23 @@ def after_import() -> None:
 
 
 def mend_endpoints() -> None:
-    """`AksEndpoint.create_version(cpu_cores=...)` looks for an attribute that an endpoint does not have.
+    """Mends two calls of `AksEndpoint` that fail whatever they are given.
 
-    It must be the class's: one of the instance breaks `update_deployment_state`.
+    `create_version(cpu_cores=...)` looks for an attribute that an endpoint does not have; it must be one of
+    the class, because one of the instance breaks `update_deployment_state`. `update` passes two arguments too
+    few to its own check.
     """
+    import inspect
+
     from azureml.core.webservice import AksEndpoint
 
+    if hasattr(AksEndpoint, "container_resource_requirements"):
+        return
     AksEndpoint.container_resource_requirements = None
+    check = AksEndpoint._validate_update  # noqa: SLF001
+    wanted = len(inspect.signature(check).parameters) - 1
+
+    def lenient(endpoint: Any, *arguments: Any) -> None:
+        check(endpoint, *arguments, *[None] * (wanted - len(arguments)))
+
+    AksEndpoint._validate_update = lenient  # noqa: SLF001

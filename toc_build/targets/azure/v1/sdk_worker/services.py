@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from . import operations
+from . import operations, quirks
 from .channel import Failure
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class Services:
     def retag(self, name: str, tags: dict[str, str], properties: dict[str, str]) -> dict[str, Any]:
         """Change tags and add properties, nothing else; returns the `operation`, None when it is done."""
         service = self._open(name)
+        quirks.mend_endpoints()
         service.update(tags=tags, properties=properties)
         return {"operation": operations.last_part(service._operation_endpoint)}  # noqa: SLF001
 
