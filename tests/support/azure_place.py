@@ -60,8 +60,10 @@ class Rehearsal:
         """The ids of all models."""
         return sorted(self.running.ask("GET", "status")["models"])
 
-    def bundle(self, version: str, fault: str | None = None, **parts: Any) -> HandMadeBundle:
-        """A bundle that answers its version; with a fault it does not start."""
+    def bundle(
+        self, version: str, fault: str | None = None, *, model: str = "1 2 3", **parts: Any
+    ) -> HandMadeBundle:
+        """A bundle that answers its version; with a fault it does not start; `model` is its artifact."""
         if fault == "init":
             parts["init"] = 'raise ValueError("no weights")'
         elif fault == "ready":
@@ -70,7 +72,7 @@ class Rehearsal:
         (made.root / "environment").mkdir()
         (made.root / "environment" / "requirements.lock").write_text(f"{SERVER}\n")
         (made.root / "environment" / "conda.yml").write_text(CONDA)
-        (made.root / "model" / "weights.txt").write_text("1 2 3\n")
+        (made.root / "model" / "weights.txt").write_text(f"{model}\n")
         bundle = HandMadeBundle(made.root, f"sha256:{version + (fault or ''):0>64}")
         self.bundles[bundle.digest] = made.root
         return bundle

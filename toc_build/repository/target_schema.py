@@ -63,6 +63,9 @@ class AciTarget(Section):
         default=None,
         description="First part of the host name; made by Azure when left out. May be ${VARIABLE}.",
     )
+    readiness_seconds: int = Field(
+        default=600, description="Seconds until init() must be done, from the image's start on.", ge=1, le=3600
+    )
     auth_enabled: bool = Field(default=True, description="Whether callers must send a key.")
     ssl: SslConfig | None = Field(
         default=None, description="HTTPS with your own certificate; plain HTTP when left out."
@@ -188,6 +191,9 @@ class AksTarget(Section):
         default=None, description="Memory in GB that each replica may use at most.", ge=0.1, le=4096
     )
     gpu_cores: int = Field(default=0, description="GPUs for each replica.", ge=0, le=16)
+    readiness_seconds: int = Field(
+        default=600, description="Seconds until init() must be done, from the image's start on.", ge=1, le=3600
+    )
     auth: Literal["key", "token", "none"] = Field(default="key", description="What callers must send.")
     scoring_timeout_ms: int = Field(
         default=60000, description="Milliseconds that one request may take.", ge=1, le=300000

@@ -87,7 +87,7 @@ def explain_log(log: str, place: Place, bundle: DeployableBundle, message: str =
     shown = found.text.replace(f"{code_folder}/", f"{place.scoring_dir}/")
     what = "`init()` raised" if found.phase == "init" else "the scoring script could not be imported:"
     fix = (
-        None
+        "mend it and run `nox -s test`, which runs init() on this machine"
         if found.phase == "init"
         else "mend the import, or add its package to conda.yml and run `nox -s lock`"
     )

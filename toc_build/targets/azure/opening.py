@@ -67,6 +67,7 @@ def open_azure_target(
         where = repository.where("targets", "aks", "compute_target_name")
         raise missing_cluster(open_client(repository, progress=progress), where)
     key = f"{workspace.subscription_id}/{workspace.resource_group}/{workspace.name}/{service}".lower()
+    deadlines = {"init": float(settings.pop("readiness_seconds"))}
     place = Place(
         kind=kind,
         service=service,
@@ -78,6 +79,7 @@ def open_azure_target(
         scoring_dir=repository.scoring_dir.relative_to(repository.root).as_posix(),
         model_dir=repository.model_dir.relative_to(repository.root).as_posix(),
         find_bundle=_stored,
+        deadlines=deadlines,
         canary=canary,
         where=repository.where,
     )
@@ -104,11 +106,8 @@ def _aci(repository: Repository) -> tuple[Kind, str, dict[str, Any]]:
     resolved = AciTarget() if section is None else repository.resolve(section)
     name = repository.config.service.name
     default = name[: _NAME_LENGTH - len(_ACI)].rstrip("-") + _ACI
-    return (
-        Aci(),
-        resolved.service_name or default,
-        _with_files(Aci.settings(resolved), repository.root) | {"image": resolved.image},
-    )
+    settings = _with_files(Aci.settings(resolved), repository.root) | _both(resolved)
+    return Aci(), resolved.service_name or default, settings
 
 
 def _aks(repository: Repository, compute_target_name: str | None) -> tuple[Kind, str, dict[str, Any]]:
@@ -126,11 +125,11 @@ def _aks(repository: Repository, compute_target_name: str | None) -> tuple[Kind,
         settings["compute_target_name"] = compute_target_name
     elif settings["compute_target_name"] == _NO_CLUSTER:
         settings["compute_target_name"] = None
-    return (
-        Aks(),
-        resolved.service_name or repository.config.service.name,
-        settings | {"image": resolved.image},
-    )
+    return Aks(), resolved.service_name or repository.config.service.name, settings | _both(resolved)
+
+
+def _both(section: AciTarget | AksTarget) -> dict[str, Any]:
+    return {"image": section.image, "readiness_seconds": section.readiness_seconds}
 
 
 def _common(repository: Repository) -> dict[str, Any]:

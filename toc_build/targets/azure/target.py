@@ -81,6 +81,7 @@ class AzureTarget:
     def plan(self, bundle: DeployableBundle) -> Plan:
         """What `apply(bundle)` would change; nothing is uploaded."""
         found = self._find()
+        self._settle_cluster(found)
         findings, cluster = self._look(self._client, self._place, found)
         version = None if found is None else _shown(found.version)
         if version is not None and found is not None and not found.judged:
@@ -174,10 +175,12 @@ class AzureTarget:
         *,
         checked: bool,
     ) -> Iterator[Event]:
-        client, place = self._client, self._place
-        with lock.held(place.lock, "deployment"):
+        client = self._client
+        with lock.held(self._place.lock, "deployment"):
             if settings.get("compute_target_name", "") is None:
-                settings["compute_target_name"] = self._present_cluster()
+                self._settle_cluster(self._find())
+                settings["compute_target_name"] = self._place.settings["compute_target_name"]
+            place = self._place
             work = Work(place, client, bundle, settings, record or {}, sleep=self._sleep)
             if checked:
                 check = lambda live: self._look(client, place, live)[0]  # noqa: E731 - one thought
@@ -215,13 +218,19 @@ class AzureTarget:
         text: str = self._client.call("service_logs", name=self._place.service, lines=ALL_LINES)
         return text.splitlines()
 
-    def _present_cluster(self) -> str:
-        """The cluster that the service is on, for a repository that names none."""
-        live = self._find()
+    def _settle_cluster(self, live: Live | None) -> None:
+        """For a repository that names no cluster, the one that the service is on.
+
+        Raises:
+            TargetError: there is no service.
+        """
+        if self._place.settings.get("compute_target_name", "") is not None:
+            return
         found = live.version.settings.get("compute_target_name") if live and live.version else None
         if found is None:
             raise missing_cluster(self._client, self._place.where("targets", "aks", "compute_target_name"))
-        return str(found)
+        settings = {**self._place.settings, "compute_target_name": found}
+        self._place = replace(self._place, settings=settings)
 
     def _nothing_deployed(self) -> TargetError:
         return TargetError(
