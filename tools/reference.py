@@ -37,6 +37,7 @@ def command_line() -> str:
     runner = CliRunner()
     commands = [[], *sorted([name] for name in _command_names(app))]
     commands += sorted(["env", name] for name in ("list", "path", "prune"))
+    commands += sorted(["cluster", name] for name in ("attach", "create", "detach", "list", "show"))
     page = [
         "# The command line",
         "",
