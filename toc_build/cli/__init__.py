@@ -14,6 +14,7 @@ import typer
 
 from toc_build.cli import (
     build,
+    cluster,
     delete,
     deploy,
     doctor,
@@ -51,6 +52,7 @@ for module in (
     module.register(app)
 app.add_typer(env.app, name="env")
 app.add_typer(image.app, name="image")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(rehearse.app, name="rehearse")
 
 

@@ -17,6 +17,8 @@ from toc_build.rehearsal.process import Running
 _CLEARED_PREFIXES = ("AZURE_", "AZUREML_", "ARM_", "MSI_", "IDENTITY_")
 _KEPT = ("AZUREML_ARTIFACTS_DEFAULT_TIMEOUT", "AZUREML_DEFAULT_BACKOFF", "AZUREML_DEFAULT_RETRIES")
 _LOOPBACK = "localhost,127.0.0.1,::1"
+# One of the clusters that a workspace holds to begin with (domain.cloud): for production, with room.
+CLUSTER = "inference-ml"
 DISCOVERY = Path(".azureml") / ".discovery"
 
 
@@ -49,6 +51,7 @@ def rehearsed(base: Mapping[str, str], running: Running) -> dict[str, str]:
         "AZURE_SUBSCRIPTION_ID": values["subscription"],
         "AZURE_RESOURCE_GROUP": values["resource_group"],
         "AZUREML_WORKSPACE": values["workspace"],
+        "AZUREML_COMPUTE_TARGET": CLUSTER,
         "AZUREML_LOG_DEPRECATION_WARNING_ENABLED": "False",
         "TOC_BUILD_REHEARSAL": running.base,
         # whom to trust

@@ -1,12 +1,13 @@
 """Operations, asked after until they end.
 
 The answer waits a while for the end, so that a client that sleeps between questions sleeps no longer than
-needed.
+needed. One that would rather hear of the steps in between says so: `Prefer: wait=SECONDS` (RFC 7240).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,13 +19,16 @@ from toc_build.rehearsal.wire.v1.models import MANAGEMENT
 
 WAIT_SECONDS = 20.0  # a client gives up after 80 s
 TICK_SECONDS = 0.05
+_WAIT = re.compile(r"\bwait=(\d+)")
 LOGS = "/rehearsed-logs/{operation}"
 
 
 async def until_done(ask: Ask) -> Operation:
     """The operation that the address names, once it has ended or the wait is over."""
     identity = ask.path["operation"]
-    for _ in range(int(WAIT_SECONDS / TICK_SECONDS)):
+    asked = _WAIT.search(ask.headers.get("prefer", ""))
+    seconds = min(WAIT_SECONDS, float(asked[1])) if asked else WAIT_SECONDS
+    for _ in range(max(1, int(seconds / TICK_SECONDS))):
         operation = await run_in_threadpool(ask.cloud.operations.get, identity)
         if operation.done:
             break
