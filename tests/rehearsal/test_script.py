@@ -101,9 +101,9 @@ def test_services_in_an_image(
     monkeypatch.setenv("TOC_BUILD_CACHE_DIR", str(shared_cache))
     with process.temporary() as running:
         section(running, tmp_path, "image", BASE_IMAGE=pushed_image)
-        import docker
+    import docker
 
-        client = docker.DockerClient(base_url=engine_address)
-        label = {"label": f"com.github.toc-build.rehearsal={running.pid}"}
-        assert client.containers.list(all=True, filters=label) == []
-        client.close()
+    client = docker.DockerClient(base_url=engine_address)
+    label = {"label": f"com.github.toc-build.rehearsal={running.pid}"}
+    assert client.containers.list(all=True, filters=label) == []
+    client.close()

@@ -49,6 +49,7 @@ class Deployments:
         self._cloud, self._faults, self._open_address = cloud, faults, open_address
         self._groups: dict[Key, Group] = {}
         self._logs: dict[Key, Group] = {}  # of the last start, also of one that failed
+        self._retiring: set[Group] = set()
         self._wanted: dict[str, threading.Event] = {}
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
@@ -138,7 +139,7 @@ class Deployments:
         for event in self._wanted.values():
             event.set()
         with self._lock:
-            groups = {*self._groups.values(), *self._logs.values()}
+            groups = {*self._groups.values(), *self._logs.values(), *self._retiring}
             self._groups.clear()
         threads = [threading.Thread(target=group.stop, args=(1.0,)) for group in groups]
         for thread in threads:
@@ -300,9 +301,12 @@ class Deployments:
             self._retire(old)
 
     def _retire(self, group: Group) -> None:
+        self._retiring.add(group)
+
         def work() -> None:
             group.retire()
             shutil.rmtree(group.program.root.parent, ignore_errors=True)
+            self._retiring.discard(group)
 
         threading.Thread(target=work, name="retire", daemon=True).start()
 

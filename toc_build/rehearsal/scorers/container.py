@@ -148,12 +148,14 @@ class ContainerReplica:
 
     def stop(self, grace_seconds: float = 5.0) -> None:
         """Ends it: kindly first, then at once. Harmless when repeated."""
+        with self._lock:
+            if not self._stopped:
+                self._end(grace_seconds)
+            self._stopped = True
+
+    def _end(self, grace_seconds: float) -> None:
         from docker.errors import DockerException
 
-        with self._lock:
-            if self._stopped:
-                return
-            self._stopped = True
         with contextlib.suppress(DockerException):
             self._container.stop(timeout=max(1, int(grace_seconds)))
         with contextlib.suppress(DockerException):

@@ -88,7 +88,7 @@ class Group:
         """
         with self._lock:
             living = [replica for replica in self._replicas if replica.alive]
-            if not living:
+            if not living or self._ending.is_set():
                 return None
             first = self._turn % len(living)  # of those with as little to do, the next in turn
             least = min(living[first:] + living[:first], key=lambda replica: self._busy.get(replica.port, 0))
@@ -130,9 +130,11 @@ class Group:
         """Stops the replicas."""
         self._ending.set()
         with self._lock:
-            doomed, self._replicas = self._replicas, []
+            doomed = list(self._replicas)
         for replica in doomed:
-            replica.stop(grace_seconds)
+            replica.stop(grace_seconds)  # waits, also when another thread stops it already
+        with self._lock:
+            self._replicas.clear()
 
     def _drain(self, replica: AnyReplica) -> None:
         deadline = time.monotonic() + DRAIN_SECONDS

@@ -116,9 +116,11 @@ class Replica:
     def stop(self, grace_seconds: float = 5.0) -> None:
         """Ends it: kindly first, then at once. Harmless when repeated."""
         with self._lock:
-            if self._stopped:
-                return
+            if not self._stopped:
+                self._end(grace_seconds)
             self._stopped = True
+
+    def _end(self, grace_seconds: float) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
