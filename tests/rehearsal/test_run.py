@@ -119,3 +119,11 @@ def test_ending_the_command_line_ends_everything(tmp_path: Path) -> None:
     while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{server}").exists()
+
+
+def test_another_process_with_the_same_pid_is_no_rehearsal(tmp_path: Path) -> None:
+    stale = {"pid": os.getpid(), "started": 1000.0, "base": "b", "proxy": "p", "bundle": "c"}
+    (tmp_path / process.READY).write_text(json.dumps(stale))
+    assert process.find(tmp_path) is None
+    (tmp_path / process.READY).write_text("torn")
+    assert process.find(tmp_path) is None

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from toc_build.rehearsal.process import Running
 from toc_build.rehearsal.surroundings import DISCOVERY, forget, rehearsed
+from toc_build.targets.local.identity import ProcessIdentity
 
 
 def running(folder: Path) -> Running:
     names = ("tenant", "client", "client_secret", "subscription", "resource_group", "workspace")
     values = {name: f"the {name}" for name in names}
-    return Running(folder, 1, "https://localhost:1", "http://127.0.0.1:2", folder / "bundle.pem", values)
+    identity = ProcessIdentity(1, 0.0)
+    return Running(
+        folder, identity, "https://localhost:1", "http://127.0.0.1:2", folder / "bundle.pem", values
+    )
 
 
 def test_nothing_leads_to_another_account_and_caches_stay(tmp_path: Path) -> None:

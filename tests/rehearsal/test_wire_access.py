@@ -87,3 +87,12 @@ def test_secrets_are_in_no_answer_about_a_service_and_in_no_log(signed: Signed) 
     for secret in (values["client_secret"], values["control"], signed.token or "none"):
         assert secret not in log
     assert "sig=" not in log
+
+
+def test_what_is_not_rehearsed_is_in_the_log(signed: Signed) -> None:
+    place = f"/history/v1.0{signed.scope}/experiments"
+    for method in ("GET", "POST"):
+        answer = signed.ask(method, place)
+        assert (answer.status_code, answer.json()["code"]) == (404, "NotRehearsed")
+    log = (signed.running.folder / "requests.jsonl").read_text()
+    assert log.count(f"nothing at POST {place}") == 1

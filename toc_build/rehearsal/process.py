@@ -12,10 +12,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toc_build.errors import TargetError
 from toc_build.paths import cache_dir
+
+if TYPE_CHECKING:
+    from toc_build.targets.local.identity import ProcessIdentity
 
 KEY_HEADER = "x-toc-rehearsal-key"
 PATH = "/toc-build-rehearsal"
@@ -32,7 +35,7 @@ class Running:
 
     Attributes:
         folder: its state.
-        pid: its process.
+        identity: its process, which no other that has got its pid is taken for.
         base: where it answers, over HTTPS.
         proxy: by which a rehearsed command goes out.
         bundle: certificates to trust.
@@ -40,7 +43,7 @@ class Running:
     """
 
     folder: Path
-    pid: int
+    identity: ProcessIdentity
     base: str
     proxy: str
     bundle: Path
@@ -117,16 +120,17 @@ def find(folder: Path) -> Running | None:
     """The server that runs on a state folder, or None."""
     try:
         values = json.loads((folder / READY).read_text(encoding="utf-8"))
-        os.kill(int(values["pid"]), 0)
+        running = _running(folder, values)
     except (OSError, ValueError, KeyError):
         return None
-    return _running(folder, values)
+    return running if running.identity.alive() else None
 
 
 def _running(folder: Path, values: dict[str, str]) -> Running:
-    return Running(
-        folder, int(values["pid"]), values["base"], values["proxy"], Path(values["bundle"]), values
-    )
+    from toc_build.targets.local.identity import ProcessIdentity
+
+    identity = ProcessIdentity(int(values["pid"]), float(values["started"]))
+    return Running(folder, identity, values["base"], values["proxy"], Path(values["bundle"]), values)
 
 
 def start(
@@ -186,19 +190,11 @@ def start(
 
 def stop(running: Running) -> None:
     """Ends a server, kindly first."""
-    with contextlib.suppress(OSError):
-        os.kill(running.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            os.kill(running.pid, 0)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(running.pid, os.WNOHANG)
-        except OSError:
-            return
-        time.sleep(0.02)
-    with contextlib.suppress(OSError):
-        os.kill(running.pid, signal.SIGKILL)
+    from toc_build.targets.local.identity import wait_until_gone
+
+    running.identity.send(signal.SIGTERM)
+    if not wait_until_gone([running.identity], STOP_SECONDS):
+        running.identity.send(signal.SIGKILL)
 
 
 @contextlib.contextmanager

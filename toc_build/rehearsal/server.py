@@ -37,9 +37,10 @@ from toc_build.rehearsal.proxy import FilteringProxy
 from toc_build.rehearsal.tls import Certificates, certificates
 from toc_build.rehearsal.wire import v1
 from toc_build.rehearsal.wire.connections import CuttableProtocol, NoCutTraceback
-from toc_build.rehearsal.wire.http import Services, route
+from toc_build.rehearsal.wire.http import NOT_REHEARSED, Services, route
 from toc_build.rehearsal.wire.tokens import Tokens
 from toc_build.rehearsal.wire.v1.signin import cloud_metadata
+from toc_build.targets.local.identity import ProcessIdentity
 
 LOOPBACK = "127.0.0.1"
 
@@ -87,7 +88,7 @@ class Server:
             self._open_address,
             control := secrets.token_urlsafe(24),
         )
-        endpoints = (*v1.ENDPOINTS, *control_endpoints(stop))
+        endpoints = (*v1.ENDPOINTS, *control_endpoints(stop), *NOT_REHEARSED)
         application = Starlette(routes=[route(endpoint, services) for endpoint in endpoints])
         self._serve("management", application, listener, tls=True)
         await asyncio.to_thread(self._deployments.restore)
@@ -169,7 +170,7 @@ class Server:
         self._cloud.store.put("", "ports", "ports", {"port": port, "proxy": proxy})
         identity = self._cloud.identity
         content = {
-            "pid": os.getpid(),
+            **ProcessIdentity.of(os.getpid()).to_json(),
             "base": base,
             "proxy": f"http://{LOOPBACK}:{proxy}",
             "control": control,

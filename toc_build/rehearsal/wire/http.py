@@ -254,6 +254,19 @@ async def _json(request: Request) -> Any:
         raise Refusal("InvalidRequestContent", "The request content was not JSON.", 400) from None
 
 
+def _not_rehearsed(ask: Ask) -> Any:
+    raise Refusal(
+        "NotRehearsed", f"The rehearsal has nothing at {ask.request.method} {ask.request.url.path}.", 404
+    )
+
+
+# For whatever no other route takes, so that it stands in the log.
+NOT_REHEARSED = tuple(
+    Endpoint(method, "/{path:path}", "unknown", _not_rehearsed, open=True)
+    for method in ("GET", "PUT", "POST", "PATCH", "DELETE")
+)
+
+
 def _faulty(kind: str, arm: bool) -> Response:
     if kind in STATUSES:
         response = error_response(_FAULT_CODES[kind], "A fault was asked for.", int(kind), arm=arm)
