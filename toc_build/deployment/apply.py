@@ -65,8 +65,16 @@ def deploy(
     return Service(loaded.root, place, console=console)
 
 
-def reload(repository: Path, *, target: str = DEFAULT_TARGET, console: Console) -> None:
+def reload(
+    repository: Path, *, target: str = DEFAULT_TARGET, allow_untested: bool = False, console: Console
+) -> None:
     """Puts the repository as it is now in place of what runs, with the settings of what runs.
+
+    Args:
+        repository: the folder that holds `deploy.yml`.
+        target: where it runs.
+        allow_untested: as for `deploy`.
+        console: draws the long steps.
 
     Raises:
         Rejected: the new version's answers are wrong.
@@ -78,7 +86,7 @@ def reload(repository: Path, *, target: str = DEFAULT_TARGET, console: Console) 
         place = open_target(
             target, loaded, python=prepared.environment.python, port=_live_port(loaded, target)
         )
-        untested = target == DEFAULT_TARGET
+        untested = allow_untested or target == DEFAULT_TARGET
         Transaction(
             loaded, place, prepared.bundle, console, kind="reload", allow_untested=untested
         ).carry_out()
