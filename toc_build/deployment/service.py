@@ -91,8 +91,8 @@ class Service:
         """Puts the repository as it is now in place of what runs: `reload`, by Azure ML's word.
 
         Args:
-            allow_untested: targets other than `local` refuse a bundle that has no passing test on record; with
-                this they take it, and the record says so.
+            allow_untested: targets other than `local` refuse a bundle that has no passing test on record;
+                with this they take it, and the record says so.
 
         Raises:
             Rejected: the new version's answers are wrong.
