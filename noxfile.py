@@ -26,7 +26,7 @@ LINTED = [
 
 def install(session: nox.Session, *groups: str) -> None:
     """This checkout, editable, with all its extras, and dependency groups of pyproject.toml."""
-    session.install("-e", ".[azure,rehearsal]", *(f"--group={group}" for group in groups))
+    session.install("-e", ".[azure,docker,rehearsal]", *(f"--group={group}" for group in groups))
 
 
 @nox.session

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import engine, engine_images
 from support.model_repository import write_model_repository
+from support.real_base import shared_base
 
 from toc_build.paths import CACHE_VARIABLE
 
@@ -31,3 +34,30 @@ def free_tcp_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def engine_address() -> Iterator[str]:
+    """The address of a container engine; without one the test is skipped, or fails where CI=true."""
+    with engine.engine() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engine.Registry]:
+    """A registry on a free port of 127.0.0.1, one for each test process."""
+    with engine.registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def base_image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A minimal Debian base with Python 3.11, as deploy.yml's `image: base` names it."""
+    return f"oci:{shared_base(tmp_path_factory)}"
+
+
+@pytest.fixture(scope="session")
+def server_image(tmp_path_factory: pytest.TempPathFactory, engine_address: str, base_image: str) -> str:
+    """What the engine calls an image with a server, into which hand-made bundles are mounted."""
+    folder = engine_images.shared_folder(tmp_path_factory)
+    return engine_images.server_image(folder, base_image, engine_address)

@@ -31,7 +31,7 @@ def test_an_error_without_problems_is_a_bug() -> None:
 
 
 # Codes of these areas are in part put together from area and number, so they cannot all be found by reading.
-COMPOSED = {"DEPLOY", "CONDA", "LOCK", "ENV"}
+COMPOSED = {"DEPLOY", "CONDA", "LOCK", "ENV", "IMAGE"}
 
 
 def codes_in_the_code() -> set[str]:

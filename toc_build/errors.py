@@ -112,6 +112,10 @@ class BundleError(UserError):
     """The bundle cannot be assembled from the model repository."""
 
 
+class ImageError(UserError):
+    """An image cannot be built, read, pushed, signed or run."""
+
+
 class TargetError(UserError):
     """A target refused, failed or could not be reached."""
 

@@ -14,6 +14,7 @@ import nox
 
 __all__ = [
     *(
+        "build",
         "delete",
         "deploy_aci",
         "deploy_aks",
@@ -74,6 +75,12 @@ def test(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """requirements.lock from conda.yml: exact versions with hashes. `-- --upgrade`: the newest."""
     _toc_build(session, "lock")
+
+
+@nox.session(venv_backend="none")
+def build(session: nox.Session) -> None:
+    """The container image, without a container engine. Behind `--`: --archive FILE, --load, --dockerfile."""
+    _toc_build(session, "build")
 
 
 @nox.session(venv_backend="none")

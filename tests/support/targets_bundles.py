@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import socket
 import sys
 import textwrap
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from toc_build.targets.local import LocalSettings, LocalTarget
+from toc_build.errors import TargetError
+from toc_build.targets import Event
+from toc_build.targets.local import ContainerSettings, LocalSettings, LocalTarget
+from toc_build.targets.local.container_run import OWNER_LABEL
+from toc_build.targets.local.images import ImageShelf
+from toc_build.targets.local.settings import BundleReference
 
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+CONTAINER = "TOC_TEST_CONTAINER"  # the engine's address and an image: `target()` runs containers
 PYTHON = Path(sys.executable)
 
 ANSWERING = """
@@ -64,13 +77,60 @@ def make_bundle(
     return HandMadeBundle(folder, f"sha256:{version:0>64}")
 
 
-def target(state: Path, port: int, *, readiness_seconds: float = 30.0, workers: int = 1) -> LocalTarget:
-    return LocalTarget(
-        state,
-        LocalSettings(
-            PYTHON, port=port, readiness_seconds=readiness_seconds, timeout_seconds=10.0, workers=workers
-        ),
+class MountingShelf(ImageShelf):
+    """Gives every bundle the one image that holds the server alone."""
+
+    def __init__(self, image: str) -> None:
+        self._image = image
+
+    def put(
+        self, bundle: BundleReference, wanted: ContainerSettings
+    ) -> Generator[Event, None, ContainerSettings]:
+        yield from ()
+        return dataclasses.replace(wanted, image=self._image)
+
+    def serves(self, bundle: BundleReference, settings: ContainerSettings) -> None:
+        return
+
+    def clear(self) -> None:
+        return
+
+
+def container_settings(**limits: Any) -> ContainerSettings | None:
+    """The container that a test asks for with the fixture `in_container`; None for a process."""
+    if CONTAINER not in os.environ:
+        return None
+    engine, image = os.environ[CONTAINER].split()
+    return ContainerSettings(image=image, engine=engine, mounted=True, **limits)
+
+
+def target(
+    state: Path, port: int, *, readiness_seconds: float = 30.0, workers: int = 1, **limits: Any
+) -> LocalTarget:
+    container = container_settings(**limits)
+    settings = LocalSettings(
+        PYTHON,
+        port=port,
+        readiness_seconds=readiness_seconds,
+        timeout_seconds=10.0,
+        workers=workers,
+        container=container,
     )
+    return LocalTarget(state, settings, MountingShelf(container.image) if container else None)
+
+
+def containers_of(client: DockerClient, states: Path) -> list[Container]:
+    """The containers of the services in a folder of state folders, running or not."""
+    found = client.containers.list(all=True, filters={"label": OWNER_LABEL}, ignore_removed=True)
+    return [container for container in found if container.labels[OWNER_LABEL].startswith(f"{states}/")]
+
+
+def said(service: LocalTarget, words: str) -> bool:
+    """Whether the service's log holds these words."""
+    try:
+        return any(words in line for line in service.logs())
+    except TargetError:
+        return False
 
 
 def free_port() -> int:

@@ -13,12 +13,14 @@ from collections.abc import Sequence
 import typer
 
 from toc_build.cli import (
+    build,
     cluster,
     delete,
     deploy,
     doctor,
     env,
     history,
+    image,
     lock,
     logs,
     plan,
@@ -44,11 +46,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(validate, doctor, lock, test, serve, plan, deploy, smoke, score, status, logs, history, rollback),
-    *(delete, schema),
+    *(validate, doctor, lock, test, build, serve, plan, deploy, smoke, score, status, logs, history),
+    *(rollback, delete, schema),
 ):
     module.register(app)
 app.add_typer(env.app, name="env")
+app.add_typer(image.app, name="image")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(rehearse.app, name="rehearse")
 

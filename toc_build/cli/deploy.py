@@ -19,6 +19,10 @@ def deploy(
             min=0, max=65535, metavar="PORT", help="local: instead of the one in deploy.yml; 0: any free one."
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="ENGINE", help="local: process or docker, instead of the one in deploy.yml."),
+    ] = None,
     compute_target_name: ClusterOption = None,
     canary: Annotated[
         int | None,
@@ -54,6 +58,7 @@ def deploy(
         repository,
         target,
         port=port,
+        engine=engine,
         compute_target_name=compute_target_name,
         canary=canary,
         allow_untested=allow_untested,

@@ -80,7 +80,7 @@ def prune_command(
     ] = 30.0,
     everything: Annotated[bool, typer.Option("--all", help="Remove all that no process uses.")] = False,
 ) -> None:
-    """Remove environments and bundles that nothing has used for a while, and damaged ones.
+    """Remove environments, bundles and images that nothing has used for a while, and damaged ones.
 
     What a running service uses stays, whatever the options say.
     """
@@ -89,14 +89,16 @@ def prune_command(
     from toc_build.bundle.store import prune_bundles
     from toc_build.console import Console
     from toc_build.environment import prune
+    from toc_build.image.housekeeping import prune_images
 
     console = Console()
     now = time.time()
     removed = prune(now=now, older_than_days=days, everything=everything)
     bundles = prune_bundles(now=now, older_than_days=0 if everything else days)
+    images = prune_images(now=now, older_than_days=0 if everything else days)
     for item in removed:
         console.say(f"removed {item.key[:12]}  {item.kind}")
-    console.say(f"{len(removed)} environments and {bundles} bundles removed")
+    console.say(f"{len(removed)} environments, {bundles} bundles and {images} images removed")
 
 
 def _ago(seconds: float) -> str:

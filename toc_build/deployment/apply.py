@@ -10,14 +10,14 @@ from toc_build.bundle.store import bundles_dir
 from toc_build.console import Console
 from toc_build.deployment.history import Deployment, History, Result
 from toc_build.deployment.lock import hold
-from toc_build.deployment.prepare import prepare
+from toc_build.deployment.prepare_target import DOCKER, prepare_target
 from toc_build.deployment.service import Service
 from toc_build.deployment.transaction import Transaction
 from toc_build.environment import ensure_environment
 from toc_build.errors import BundleError, TargetError, UserError
 from toc_build.repository import Repository, load
 from toc_build.targets.protocol import Version
-from toc_build.targets.registry import DEFAULT_TARGET, Cloud, open_target
+from toc_build.targets.registry import DEFAULT_TARGET, Cloud, open_target, running_engine
 
 
 def deploy(
@@ -25,6 +25,7 @@ def deploy(
     target: str = DEFAULT_TARGET,
     *,
     port: int | None = None,
+    engine: str | None = None,
     compute_target_name: str | None = None,
     canary: int | None = None,
     allow_untested: bool = False,
@@ -41,6 +42,8 @@ def deploy(
         target: where it runs: `local`, a background process on this machine; `aci`, Azure Container
             Instances; `aks`, a Kubernetes cluster that is attached to the Azure ML workspace.
         port: for `local`: instead of the one in `deploy.yml`; 0 for any free one.
+        engine: for `local`: instead of the one in `deploy.yml`; `process`, or `docker` for the image in a
+            container.
         compute_target_name: for `aks`: the cluster, instead of the one in `deploy.yml`; when there is
             neither, the error names the clusters that exist.
         canary: for `aks` with versions: the share of the traffic, in percent, that the new version gets; 0 to
@@ -57,11 +60,13 @@ def deploy(
     console = console or Console(quiet=True)
     loaded = load(Path(repository))
     cloud = Cloud(compute_target_name, canary, deploys=True)
-    open_target(target, loaded, cloud=cloud)  # one that does not exist is said before anything is built
+    # What does not exist is said before anything is built.
+    open_target(target, loaded, engine=engine, cloud=cloud)
     with hold(loaded.root, target, "deploy"):
-        prepared = prepare(loaded, console=console)
-        place = open_target(target, loaded, python=prepared.environment.python, port=port, cloud=cloud)
-        Transaction(loaded, place, prepared.bundle, console, allow_untested=allow_untested).carry_out()
+        loaded, place, bundle = prepare_target(
+            target, loaded, console=console, port=port, engine=engine, cloud=cloud
+        )
+        Transaction(loaded, place, bundle, console, allow_untested=allow_untested).carry_out()
     return Service(loaded.root, place, console=console)
 
 
@@ -82,14 +87,16 @@ def reload(
     """
     loaded = load(repository)
     with hold(loaded.root, target, "reload"):
-        prepared = prepare(loaded, console=console)
-        place = open_target(
-            target, loaded, python=prepared.environment.python, port=_live_port(loaded, target)
+        loaded, place, bundle = prepare_target(
+            target,
+            loaded,
+            console=console,
+            port=_live_port(loaded, target),
+            engine=running_engine(loaded),
+            mounted=True,
         )
         untested = allow_untested or target == DEFAULT_TARGET
-        Transaction(
-            loaded, place, prepared.bundle, console, kind="reload", allow_untested=untested
-        ).carry_out()
+        Transaction(loaded, place, bundle, console, kind="reload", allow_untested=untested).carry_out()
 
 
 def rollback(
@@ -119,10 +126,12 @@ def rollback(
         history.settle(target, live)
         chosen = choose(history.deployments(target), live, to)
         bundle = _kept_bundle(chosen.digest)
-        if bundle is not None:
+        engine = _engine_of(chosen)
+        place = open_target(target, loaded, engine=engine)
+        if bundle is not None and place.describe().engine != DOCKER:
             with console.step(f"scoring environment (Python {bundle.manifest.python})", lazy=True) as update:
                 environment = ensure_environment(bundle.lock_path, bundle.manifest.python, progress=update)
-            place = open_target(target, loaded, python=environment.python)
+            place = open_target(target, loaded, python=environment.python, engine=engine)
         done = Transaction(loaded, place, bundle, console, kind="rollback", to=chosen).carry_out()
         return done or chosen
 
@@ -209,6 +218,12 @@ def _kept_bundle(digest: str) -> Bundle | None:
     except BundleError:
         return None
     return None if bundle.verify() else bundle
+
+
+def _engine_of(deployment: Deployment) -> str | None:
+    """What ran it then, where its target has engines to choose from."""
+    engine = deployment.settings.get("engine")
+    return engine if isinstance(engine, str) else None
 
 
 def _live_port(repository: Repository, target: str) -> int | None:

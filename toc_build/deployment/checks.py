@@ -165,6 +165,7 @@ def _contract_of_bundle(prepared: Prepared) -> ContractReport:
             state_dir=Path(folder) / "service",
             python=prepared.environment.python,
             port=0,
+            engine="process",
         )
         with target.foreground(grace_seconds=0):
             draw(target.apply(prepared.bundle), quiet)

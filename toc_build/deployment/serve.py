@@ -1,4 +1,7 @@
-"""Serves a model repository in the foreground while its code is written: what is saved is what answers."""
+"""Serves a model repository in the foreground while its code is written: what is saved is what answers.
+
+Always as a process of this machine, whatever engine `deploy.yml` names: that is the quickest to start again.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def serve(folder: Path, *, port: int | None = None, console: Console) -> None:
     hasher = FileHasher()
     loaded = load(folder)
     prepared = prepare(loaded, console=console, hasher=hasher)
-    target = local_target(loaded, python=prepared.environment.python, port=port)
+    target = local_target(loaded, python=prepared.environment.python, port=port, engine="process")
     watched = ([loaded.scoring_dir, loaded.model_dir], _configuration(loaded))
     with target.foreground() as deleted, changes(*watched) as changed:
         draw(target.apply(prepared.bundle), console)
@@ -60,7 +63,7 @@ def _put_in_place(
         prepared = prepare(loaded, console=console, hasher=hasher)
         if prepared.bundle.digest == digest:
             return digest
-        target = local_target(loaded, python=prepared.environment.python, port=port)
+        target = local_target(loaded, python=prepared.environment.python, port=port, engine="process")
         draw(target.apply(prepared.bundle), console)
     except UserError as error:
         console.problem(error)

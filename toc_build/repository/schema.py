@@ -160,6 +160,36 @@ class EnvironmentConfig(Section):
             )
 
 
+class ImageConfig(Section):
+    """The container image that is built from the bundle."""
+
+    base: str | None = Field(
+        default=None,
+        description="The image that ours stands on, with Python in it: a registry reference, `oci:FOLDER` or "
+        "`docker-archive:FILE`. The official slim Python image when left out. `toc-build build` adds the "
+        "digest of a reference on first use.",
+        min_length=1,
+        examples=["docker.io/library/python:3.11-slim-bookworm"],
+    )
+    repository: str | None = Field(
+        default=None,
+        description="Where the image is pushed: registry and repository, without a tag.",
+        min_length=1,
+        examples=["example.azurecr.io/models/river-litter"],
+    )
+    platform: Literal["linux/amd64", "linux/arm64"] = Field(
+        default="linux/amd64", description="The system that the image runs on, whatever builds it."
+    )
+    prune: bool = Field(
+        default=True,
+        description="Whether files that no scorer needs (headers, static libraries, symbol tables) are left "
+        "out of the image.",
+    )
+    port: int = Field(
+        default=5001, description="Port that the image listens on; Azure ML expects 5001.", ge=1024, le=65535
+    )
+
+
 class SamplesConfig(Section):
     """The sample images and how answers to them are judged."""
 
@@ -245,6 +275,9 @@ class DeployConfig(Section):
     )
     environment: EnvironmentConfig = Field(
         default_factory=EnvironmentConfig, description="The packages that the scoring code needs."
+    )
+    image: ImageConfig = Field(
+        default_factory=ImageConfig, description="The container image that is built from the bundle."
     )
     samples: SamplesConfig = Field(
         default_factory=SamplesConfig, description="The sample images and how answers to them are judged."

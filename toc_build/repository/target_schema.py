@@ -14,12 +14,32 @@ Text = Annotated[str, patterns.ONE_LINE]
 Tags = dict[str, str]
 
 
+class ContainerConfig(Section):
+    """What a container may use, when a container engine runs the bundle."""
+
+    memory_gb: float = Field(
+        default=2, description="Memory in GB that the container may use at most.", ge=0.05, le=4096
+    )
+    pids_limit: int = Field(
+        default=512, description="Processes and threads that the container may have.", ge=16, le=1_000_000
+    )
+    outbound: bool = Field(default=False, description="Whether the scoring code may reach other machines.")
+
+
 class LocalTarget(Section):
     """The endpoint on this machine."""
 
+    engine: Literal["process", "docker"] = Field(
+        default="process",
+        description="What runs the bundle: a process in the scoring environment, or the image in a container "
+        "(Docker or podman).",
+    )
     port: int = Field(default=8890, description="Port on 127.0.0.1.", ge=1, le=65535)
     readiness_seconds: int = Field(
         default=120, description="Seconds until init() must be done.", ge=1, le=3600
+    )
+    container: ContainerConfig = Field(
+        default_factory=ContainerConfig, description="Limits of the container, for `engine: docker`."
     )
 
 

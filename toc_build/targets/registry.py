@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toc_build.errors import TargetError
 from toc_build.paths import cache_dir
 from toc_build.repository import Repository
-from toc_build.targets.local import LocalSettings, LocalTarget
+from toc_build.targets.local import ContainerSettings, LocalSettings, LocalTarget
+from toc_build.targets.local.images import ImageShelf
 from toc_build.targets.protocol import Target
 
+if TYPE_CHECKING:
+    from toc_build.bundle import Bundle
+    from toc_build.image import BuiltImage
+
 DEFAULT_TARGET = "local"
+ENGINES = ("process", "docker")
 TARGETS = ("local", "aci", "aks")
 
 
@@ -37,6 +45,8 @@ def open_target(
     *,
     python: Path | None = None,
     port: int | None = None,
+    engine: str | None = None,
+    mounted: bool = False,
     cloud: Cloud | None = None,
 ) -> Target:
     """The target `name`, set as the repository's `deploy.yml` says; touches nothing.
@@ -46,10 +56,13 @@ def open_target(
         repository: the model repository.
         python: interpreter of the scoring environment; needed to apply, not to look or delete.
         port: for `local`: instead of the one in `deploy.yml`.
+        engine: for `local`: instead of the one in `deploy.yml`, one of `ENGINES`.
+        mounted: for `local` with a container engine: take the image of the deployment before, with code and
+            model mounted in place of its own, where nothing else differs.
         cloud: for `aci` and `aks`: what a command says instead of `deploy.yml`.
 
     Raises:
-        TargetError: there is no such target; the workspace of a target of Azure's is not known.
+        TargetError: there is no such target or engine; the workspace of a target of Azure's is not known.
     """
     if name not in TARGETS:
         raise TargetError(
@@ -68,7 +81,7 @@ def open_target(
             canary=asked.canary,
             deploys=asked.deploys,
         )
-    return local_target(repository, python=python, port=port)
+    return local_target(repository, python=python, port=port, engine=engine, mounted=mounted)
 
 
 def local_target(
@@ -77,6 +90,8 @@ def local_target(
     state_dir: Path | None = None,
     python: Path | None = None,
     port: int | None = None,
+    engine: str | None = None,
+    mounted: bool = False,
 ) -> LocalTarget:
     """The local target, for those that need more of it than the protocol: `serve`, and the tests' own server.
 
@@ -85,8 +100,27 @@ def local_target(
         state_dir: where it keeps its state; by default where every command finds this repository's service.
         python: interpreter of the scoring environment; needed to apply, not to look or delete.
         port: instead of the one in `deploy.yml`; 0 for any free one.
+        engine: instead of the one in `deploy.yml`, one of `ENGINES`.
+        mounted: see `open_target`.
+
+    Raises:
+        TargetError: there is no such engine.
     """
     local, scoring = repository.config.targets.local, repository.config.scoring
+    engine = engine or local.engine
+    if engine not in ENGINES:
+        raise TargetError(
+            f"there is no engine {engine!r} in this version of toc-build.",
+            code="TOC-ENGINE-012",
+            fix=f"choose one of: {', '.join(ENGINES)}.",
+        )
+    container = ContainerSettings(
+        port=repository.config.image.port,
+        memory_gb=local.container.memory_gb,
+        pids_limit=local.container.pids_limit,
+        outbound=local.container.outbound,
+        mounted=mounted,
+    )
     settings = LocalSettings(
         python=python or Path(),
         repository=repository.root,
@@ -97,8 +131,38 @@ def local_target(
         timeout_seconds=scoring.timeout_seconds,
         scoring_dir=repository.scoring_dir.relative_to(repository.root).as_posix(),
         model_dir=repository.model_dir.relative_to(repository.root).as_posix(),
+        container=container if engine == "docker" else None,
     )
-    return LocalTarget(state_dir or service_dir(repository), settings)
+    folder = state_dir or service_dir(repository)
+    return LocalTarget(folder, settings, _images(folder, repository))
+
+
+def running_engine(repository: Repository) -> str | None:
+    """What runs the repository's local service now; None when nothing does."""
+    from toc_build.targets.local.state import StateFolder
+
+    record = StateFolder(service_dir(repository)).live()
+    if record is None:
+        return None
+    return "process" if record.engine is None else "docker"
+
+
+def _images(folder: Path, repository: Repository) -> ImageShelf:
+    """Where a service's containers get their images from; nothing is built or asked before it is needed."""
+
+    def build(bundle: Bundle, tell: Callable[[str], None]) -> BuiltImage:
+        from toc_build.image import ImageSettings, build_image
+
+        return build_image(bundle, settings=ImageSettings.of(repository), progress=tell)
+
+    def surroundings() -> str:
+        from toc_build.image import ImageSettings
+
+        settings = ImageSettings.of(repository)
+        # What says where an image comes from, or judges it, changes nothing that runs.
+        return repr(replace(settings, revision=None, samples=(), deploy_path=None, description=None))
+
+    return ImageShelf(folder, build, surroundings)
 
 
 def service_dir(repository: Repository) -> Path:

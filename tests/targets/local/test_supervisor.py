@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
 from support.targets_bundles import (
-    HandMadeBundle,
     free_port,
     make_bundle,
     post,
@@ -20,32 +17,11 @@ from support.targets_bundles import (
     target,
     until,
 )
+from support.targets_deployer import deployer
 
 from toc_build.errors import TargetError
 from toc_build.targets import State
 from toc_build.targets.local.state import StateFolder
-
-TESTS = Path(__file__).parents[2]
-
-
-def deployer(command: str, state: Path, bundle: HandMadeBundle, port: int) -> subprocess.Popen[str]:
-    """A command line in its own terminal session, as a shell would start it."""
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "support.targets_deploy",
-            command,
-            str(state),
-            str(bundle.root),
-            str(port),
-        ],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toc_build.targets.local.settings import LocalSettings
+from toc_build.targets.local.settings import ContainerSettings, LocalSettings
 
 if TYPE_CHECKING:
     from toc_build.targets.local.target import LocalTarget
 
-__all__ = ["LocalSettings", "LocalTarget"]
+__all__ = ["ContainerSettings", "LocalSettings", "LocalTarget"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,8 +1,8 @@
-"""gunicorn's configuration file for the local target: loaded by gunicorn, inside the scoring environment.
+"""gunicorn's configuration file for the local target: loaded by gunicorn, with the scoring code.
 
-Standard library only. `server.py` names this file in GUNICORN_CMD_ARGS; the numbers (threads, time-outs) come
-the same way. The hooks hold back the public socket until the supervisor opens the gate, and write down where
-a start hangs.
+Standard library only. GUNICORN_CMD_ARGS names this file; the numbers (threads, time-outs) come the same way.
+The hooks write down where a start hangs. In a process of this machine they hold back the public socket until
+the supervisor opens the gate; in a container they end the server when the supervisor dies by any means.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import logging
 import os
 import select
 import selectors
+import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -21,6 +23,23 @@ from typing import Any
 worker_class = "gthread"
 # As `--no-control-socket`, which older gunicorns would refuse.
 control_socket_disable = True
+
+
+LIFELINE_GRACE_SECONDS = 3.0  # how long an orphaned server may finish its requests
+
+
+def on_starting(_server: Any) -> None:
+    """The main process has read this file; in a container the supervisor holds its standard input."""
+    if os.environ.get("TOC_LIFELINE") == "stdin":
+        threading.Thread(target=_end_with_supervisor, name="lifeline", daemon=True).start()
+
+
+def _end_with_supervisor() -> None:
+    while os.read(0, 1024):  # nothing is ever written to it: this waits for its end
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(LIFELINE_GRACE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)  # the container's other processes end with this one
 
 
 def when_ready(_server: Any) -> None:
@@ -31,7 +50,7 @@ def when_ready(_server: Any) -> None:
 def post_fork(_server: Any, _worker: Any) -> None:
     """A worker is about to import the scoring script and call `init()`."""
     logging.getLogger("azmlinfsrv.trace").addFilter(_is_no_guess_at_model_ids)
-    remaining = float(os.environ["TOC_STACK_AT"]) - time.time()
+    remaining = float(os.environ.get("TOC_STACK_AT", 0)) - time.time()
     if remaining > 0:
         faulthandler.dump_traceback_later(remaining, exit=False, file=sys.stderr)
 
@@ -44,6 +63,8 @@ def _is_no_guess_at_model_ids(record: logging.LogRecord) -> bool:
 def post_worker_init(worker: Any) -> None:
     """`init()` has returned; the worker accepts as soon as this does."""
     faulthandler.cancel_dump_traceback_later()
+    if "TOC_GATE_FD" not in os.environ:
+        return
     gate = int(os.environ["TOC_GATE_FD"])
     if select.select([gate], [], [], 0)[0]:  # end of file: open
         os.close(gate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
 import socket
 import sys
 from pathlib import Path
@@ -45,6 +46,16 @@ def listen(port: int, states: Path | None = None) -> socket.socket:
             fix="choose a port from 1024 to 65535, there or with `--port`",
         ) from None
     return listener
+
+
+def share(listener: socket.socket) -> socket.socket:
+    """Another handle of a listening socket, which does not block.
+
+    `socket.dup()` would make the socket block again for everybody who accepts from it.
+    """
+    shared = socket.socket(fileno=os.dup(listener.fileno()))
+    shared.setblocking(False)
+    return shared
 
 
 def port_taken(port: int, states: Path | None) -> TargetError:

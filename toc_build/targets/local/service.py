@@ -21,7 +21,8 @@ from toc_build.errors import TargetError
 from toc_build.targets.local.logs import ServiceLog
 from toc_build.targets.local.ports import listen
 from toc_build.targets.local.restarts import RestartPolicy
-from toc_build.targets.local.server import OperationCancelled, ServerProcess
+from toc_build.targets.local.server import OperationCancelled, Server
+from toc_build.targets.local.servers import start_server
 from toc_build.targets.local.settings import LOOPBACK, BundleReference, LocalSettings
 from toc_build.targets.local.state import StateFolder, operation_under_way
 from toc_build.targets.protocol import Event, EventKind, State
@@ -48,7 +49,7 @@ class Snapshot:
     """
 
     state: State
-    servers: tuple[ServerProcess, ...] = ()
+    servers: tuple[Server, ...] = ()
     digest: str | None = None
     port: int | None = None
     detail: str | None = None
@@ -83,9 +84,9 @@ class Service:
         self._give_way = threading.Event()  # a restart that waits makes room for a change
         self._closing = threading.Event()
         self._listener: socket.socket | None = None
-        self._current: ServerProcess | None = None
+        self._current: Server | None = None
         self._deployment: dict[str, str] = {}
-        self._staged: ServerProcess | None = None
+        self._staged: Server | None = None
         self._retiring: list[threading.Thread] = []
         self._numbers = itertools.count(1)
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -117,7 +118,7 @@ class Service:
         settings: LocalSettings,
         emit: Emit,
         cancelled: threading.Event,
-        judge: Callable[[ServerProcess], None] | None = None,
+        judge: Callable[[Server], None] | None = None,
         deployment: dict[str, str] | None = None,
     ) -> None:
         """Make a bundle the one that answers.
@@ -193,12 +194,12 @@ class Service:
         listener: socket.socket,
         emit: Emit,
         cancelled: threading.Event,
-    ) -> ServerProcess:
+    ) -> Server:
         """Start a server that answers on its private port only, and wait until it does."""
         emit(Event(EventKind.STEP_STARTED, "init", "starting the server and calling init()"))
         begun = time.monotonic()
         folder = self._folder.servers / str(next(self._numbers))
-        server = ServerProcess(bundle, settings, listener, folder, self._log)
+        server = start_server(bundle, settings, listener, folder, self._log)
         self._staged = server
         self._log.note(f"server {server.pid} started for bundle {bundle.short}")
         port = int(listener.getsockname()[1])
@@ -235,7 +236,7 @@ class Service:
             else:
                 self._publish(State.FAILED, bundle.digest, detail=reason)
 
-    def _hand_over(self, new: ServerProcess, listener: socket.socket, deployment: dict[str, str]) -> None:
+    def _hand_over(self, new: Server, listener: socket.socket, deployment: dict[str, str]) -> None:
         old, self._current, self._staged = self._current, new, None
         self._deployment = deployment
         old_listener, self._listener = self._listener, listener
@@ -278,7 +279,7 @@ class Service:
             if self.idle():
                 self._on_given_up()
 
-    def _recover(self, dead: ServerProcess) -> None:
+    def _recover(self, dead: Server) -> None:
         """Start a crashed server again, until it stays or has crashed too often."""
         cause = dead.explain_crash()
         listener = self._listener
@@ -316,7 +317,7 @@ class Service:
 
     # -- what is true
 
-    def _live(self) -> ServerProcess | None:
+    def _live(self) -> Server | None:
         current = self._current
         return current if current is not None and current.exit_status() is None else None
 

@@ -47,6 +47,7 @@ class Record:
         repository: the model repository's root.
         temp_dir: the answering server's folder for temporary files.
         version: digest, settings and deployment record of the version that answers, as JSON values.
+        engine: address of the container engine that runs the servers; None for processes.
     """
 
     state: State
@@ -62,6 +63,7 @@ class Record:
     repository: str | None = None
     temp_dir: str | None = None
     version: dict[str, Any] | None = None
+    engine: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -156,6 +158,10 @@ class StateFolder:
             for server in record.servers:
                 server.send(signal.SIGKILL, group=True)
             wait_until_gone(record.servers, 1.0)
+        if record.engine is not None:
+            from toc_build.targets.local.container_run import remove_orphans
+
+            remove_orphans(self.root, record.engine)
 
     def status(self) -> Status:
         """What is true now."""

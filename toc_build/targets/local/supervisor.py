@@ -23,7 +23,7 @@ from toc_build.targets.local.control import Consult, ControlServer, Emit, contro
 from toc_build.targets.local.identity import ProcessIdentity
 from toc_build.targets.local.logs import ServiceLog
 from toc_build.targets.local.restarts import RestartPolicy
-from toc_build.targets.local.server import ServerProcess
+from toc_build.targets.local.server import Server
 from toc_build.targets.local.service import Service, Snapshot
 from toc_build.targets.local.settings import BundleReference, LocalSettings
 from toc_build.targets.local.state import Record, StateFolder, remove_control
@@ -144,7 +144,7 @@ class Supervisor:
             emit(Event(EventKind.READY, "ready", "serves this bundle already", 0.0))
             return
 
-        def judge(new: ServerProcess) -> None:
+        def judge(new: Server) -> None:
             emit(Event(EventKind.STEP_STARTED, "samples", "asking the new version for the samples"))
             begun = time.monotonic()
             consult(
@@ -176,6 +176,7 @@ class Supervisor:
                 self._folder.forget()
                 return
             first = snapshot.servers[0] if snapshot.servers else None
+            engines = [server.engine for server in snapshot.servers if server.engine is not None]
             self._folder.write(
                 Record(
                     snapshot.state,
@@ -189,8 +190,9 @@ class Supervisor:
                     snapshot.detail,
                     None if self._failed and self._end_when_idle else str(self._control_path),
                     self._repository,
-                    str(first.temp_dir) if first is not None else None,
+                    str(first.temp_dir) if first is not None and first.temp_dir is not None else None,
                     snapshot.version,
+                    engines[0] if engines else None,
                 )
             )
 

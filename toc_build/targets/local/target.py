@@ -7,6 +7,7 @@ module finds or starts one, asks it, and says what is true.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from toc_build.errors import TargetError
 from toc_build.targets.local import diagnose
 from toc_build.targets.local.control import ControlClient
 from toc_build.targets.local.identity import ProcessIdentity, wait_until_gone
+from toc_build.targets.local.images import ImageShelf
 from toc_build.targets.local.logs import follow_lines, read_lines
 from toc_build.targets.local.restarts import RestartPolicy
 from toc_build.targets.local.settings import LOOPBACK, BundleReference, LocalSettings
@@ -50,11 +52,13 @@ class LocalTarget:
     Args:
         state_dir: the service's state folder; one per model repository, all of them in one parent folder.
         settings: how to serve.
+        images: where containers get their images from; needed when `settings.container` is set.
     """
 
-    def __init__(self, state_dir: Path, settings: LocalSettings) -> None:
+    def __init__(self, state_dir: Path, settings: LocalSettings, images: ImageShelf | None = None) -> None:
         self._folder = StateFolder(state_dir)
         self._settings = settings
+        self._images = images
 
     @property
     def name(self) -> str:
@@ -66,7 +70,7 @@ class LocalTarget:
         settings = self._settings
         return TargetDescription(
             self.name,
-            "process",
+            settings.engine,
             f"{LOOPBACK}:{settings.port}",
             settings.described(),
         )
@@ -83,7 +87,10 @@ class LocalTarget:
             self.live(),
             bundle.digest,
             effect=_effect,
-            needs=Needs(cores=self._settings.workers),
+            needs=Needs(
+                cores=self._settings.workers,
+                memory_gb=self._settings.container.memory_gb if self._settings.container else None,
+            ),
             cost=Cost.NOTHING,
         )
 
@@ -123,7 +130,7 @@ class LocalTarget:
                 fix="check out its git revision (`toc-build history` names it) and deploy that",
             )
         settings = self._settings.with_described(to.settings)
-        yield from LocalTarget(self._folder.root, settings)._switch(  # noqa: SLF001 - its own class
+        yield from LocalTarget(self._folder.root, settings, self._images)._switch(  # noqa: SLF001
             _reference(bundle), "rollback", judge=judge, record=record
         )
 
@@ -197,6 +204,8 @@ class LocalTarget:
             if record is not None:
                 self._end(record)
             self._folder.end_orphans()
+            if self._images is not None:
+                self._images.clear()
             self._folder.forget()
             self._folder.remove_logs()
             yield Event(EventKind.STEP_FINISHED, "stop", seconds=time.monotonic() - begun)
@@ -238,10 +247,11 @@ class LocalTarget:
         diagnose.require_bundle(bundle, self._settings)
         self._folder.make()
         with self._folder.operation(what):
+            settings = yield from self._with_image(bundle)
             request = {
                 "command": "switch",
                 "bundle": {"root": str(bundle.root), "digest": bundle.digest},
-                "settings": self._settings.to_json(),
+                "settings": settings.to_json(),
                 "again": again,
                 "judged": judge is not None,
                 "deployment": dict(record or {}),
@@ -265,12 +275,25 @@ class LocalTarget:
                 client = ControlClient.connect(Path(running.control), self._folder.log_path)
                 with contextlib.closing(client):
                     yield from client.ask(request, consulted)
+                self._tidy_images(bundle, settings)
                 return
             ours, theirs = socket.socketpair()
             client = ControlClient(ours, self._folder.log_path)
             with contextlib.closing(client):
                 self._start_supervisor(theirs)
                 yield from client.ask(request, consulted)
+            self._tidy_images(bundle, settings)
+
+    def _with_image(self, bundle: BundleReference) -> Generator[Event, None, LocalSettings]:
+        """The settings with the image that the engine has; for a process they are what they were."""
+        if self._settings.container is None or self._images is None:
+            return self._settings
+        container = yield from self._images.put(bundle, self._settings.container)
+        return dataclasses.replace(self._settings, container=container)
+
+    def _tidy_images(self, bundle: BundleReference, settings: LocalSettings) -> None:
+        if settings.container is not None and self._images is not None:
+            self._images.serves(bundle, settings.container)
 
     def _start_supervisor(self, connection: socket.socket) -> None:
         """Start a detached supervisor; its standard input is the connection, whose end ends our interest."""
