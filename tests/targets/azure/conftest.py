@@ -1,7 +1,7 @@
 """One rehearsal for a whole module: starting one, and signing in, takes seconds.
 
-All of it together takes a quarter of an hour: `python3 dev.py acceptance` runs it. What continuous integration
-runs of it is named here.
+All of it together takes a quarter of an hour: `python3 dev.py acceptance` runs it. What continuous
+integration runs of it is named here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import pytest
 from support.azure_place import Rehearsal, rehearsal
 
 from toc_build.paths import CACHE_VARIABLE
-
 
 IN_EVERY_RUN = {
     "test_aci.py": {"test_create", "test_update"},
