@@ -1,4 +1,4 @@
-"""Makes a minimal Debian image with Python for images to stand on: no shell, no package manager, 25 packages.
+"""Makes a minimal Debian image with Python for images to stand on: no shell, no package manager.
 
     python tools/minimal_base.py FOLDER [--suite bookworm] [--mirror URL]
 
@@ -35,13 +35,15 @@ PACKAGES = (
     "netbase",
     "base-files",
 )
-# Asked for by the packages above, for work that an image that never changes does not have to do.
+# Asked for by the packages above, for work that an image that never changes does not have to do,
 DROPPED = {"debconf", "dpkg", "perl-base", "tar", "media-types", "gcc-12-base", "openssl"} | {
-    "libacl1",
-    "libselinux1",
-    "libpcre2-8-0",
-    "libmd0",
+    *("libacl1", "libselinux1", "libpcre2-8-0", "libmd0"),
+    # and for modules of Python's that no server imports: nis, dbm, curses, readline.
+    *("libgssapi-krb5-2", "libk5crypto3", "libkrb5-3", "libkrb5support0", "libkeyutils1", "libcom-err2"),
+    *("libnsl2", "libtirpc3", "libtirpc-common", "libdb5.3"),
+    *("libreadline8", "readline-common", "libncursesw6", "libtinfo6"),
 }
+_MODULES = ("nis", "_dbm", "_curses", "_curses_panel", "readline", "_test*", "_ctypes_test", "xx*")
 LEFT_OUT = (
     "usr/share/doc",
     "usr/share/man",
@@ -57,11 +59,12 @@ LEFT_OUT = (
     "usr/lib/systemd",
     "etc/update-motd.d",
 )
+_LIBRARY = "usr/lib/python3*"
 LEFT_OUT_PATTERNS = (
     "usr/lib/*/gconv",
-    "usr/lib/python3*/test",
-    "usr/lib/python3*/pydoc_data",
     "usr/bin/py3*",
+    *(f"{_LIBRARY}/{name}" for name in ("test", "pydoc_data", "lib2to3", "ensurepip", "turtle*", "idlelib")),
+    *(f"{_LIBRARY}/lib-dynload/{name}.*.so" for name in _MODULES),
 )
 PASSWD = "root:x:0:0:root:/root:/sbin/nologin\nscorer:x:10001:10001::/tmp:/sbin/nologin\n"
 GROUP = "root:x:0:\nscorer:x:10001:\n"

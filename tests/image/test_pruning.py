@@ -6,8 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from toc_build.image.pruning import RULES, prune, reason
+from toc_build.image.pruning import RULES, prune, reason, rules_for
 
+ALWAYS = rules_for("")
+LOCK = """\
+# made by toc-build
+grpcio==1.85.3 \\
+    --hash=sha256:{zeros}
+    # via {{grpc}}
+setuptools==84.2.1 \\
+    --hash=sha256:{zeros}
+    # via
+    #   tensorboard
+    #   {{setuptools}}
+tensorflow-cpu==2.21.0 \\
+    --hash=sha256:{zeros}
+    # via conda.yml
+""".format(zeros="0" * 64)
 GOES = (
     "cv2/__init__.pyi",
     "clang/native/libclang.so",
@@ -36,12 +51,12 @@ STAYS = (
 
 @pytest.mark.parametrize("path", GOES)
 def test_what_no_scorer_needs_goes(path: str) -> None:
-    assert reason(path)
+    assert reason(path, ALWAYS)
 
 
 @pytest.mark.parametrize("path", STAYS)
 def test_what_a_scorer_may_need_stays(path: str) -> None:
-    assert reason(path) is None
+    assert reason(path, ALWAYS) is None
 
 
 def test_a_folder_that_is_empty_then_goes_as_well(tmp_path: Path) -> None:
@@ -50,7 +65,7 @@ def test_a_folder_that_is_empty_then_goes_as_well(tmp_path: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(b"12345")
 
-    saved = prune(tmp_path)
+    saved = prune(tmp_path, ALWAYS)
 
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == set(STAYS)
@@ -66,7 +81,7 @@ def test_a_file_that_others_share_stays_with_them(tmp_path: Path) -> None:
     place.parent.mkdir(parents=True)
     place.hardlink_to(shared)
 
-    prune(tmp_path / "packages")
+    prune(tmp_path / "packages", ALWAYS)
 
     assert shared.read_text() == "x: int"
 
@@ -74,3 +89,24 @@ def test_a_file_that_others_share_stays_with_them(tmp_path: Path) -> None:
 def test_every_rule_says_why() -> None:
     assert all(rule.why and not rule.why.endswith(".") for rule in RULES)
     assert [rule.pattern for rule in RULES] == sorted(rule.pattern for rule in RULES)
+
+
+def test_what_only_tensorflow_asks_for_and_never_imports_goes() -> None:
+    rules = rules_for(LOCK.format(grpc="tensorflow-cpu", setuptools="tensorflow-cpu"))
+
+    assert reason("grpc/_cython/cygrpc.so", rules)
+    assert reason("setuptools/__init__.py", rules)
+    assert reason("distutils-precedence.pth", rules), "it would import what is gone"
+    assert reason("grpcio-1.85.3.dist-info/METADATA", rules) is None
+
+
+@pytest.mark.parametrize("other", ["conda.yml", "google-cloud-storage"])
+def test_what_somebody_else_asks_for_as_well_stays(other: str) -> None:
+    rules = rules_for(LOCK.format(grpc=other, setuptools=other))
+
+    assert reason("grpc/_cython/cygrpc.so", rules) is None
+    assert reason("setuptools/__init__.py", rules) is None
+
+
+def test_without_a_word_about_who_asks_it_stays() -> None:
+    assert reason("grpc/__init__.py", rules_for("grpcio==1.0 \\\n")) is None

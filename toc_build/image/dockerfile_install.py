@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from toc_build.image.bytecode import compile_files, pyc_name
-from toc_build.image.pruning import files_below, prune
+from toc_build.image.pruning import files_below, prune, rules_for
 
 CERTIFICATES = Path("/run/secrets/ca")
 
@@ -27,7 +27,8 @@ def main() -> None:
     lock, packages = sys.argv[1], Path(sys.argv[2])
     install(lock, packages)
     if "--whole" not in sys.argv:
-        saved = sum(prune(packages).values())
+        rules = rules_for(Path(lock).read_text(encoding="utf-8"))
+        saved = sum(prune(packages, rules).values())
         sys.stdout.write(f"left out {saved / 1e6:.0f} MB that no scorer needs\n")
     compile_below(packages)
 

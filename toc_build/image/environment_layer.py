@@ -90,9 +90,10 @@ def environment_layer(
         ImageError: a wheel is missing for the platform, or pruning changed an answer.
     """
     lock = bundle.lock_path.read_text(encoding="utf-8")
+    rules = pruning.rules_for(lock) if prune else ()
     parts = (
         str(FORMAT),
-        str(pruning.FORMAT) if prune else "whole",
+        *((str(pruning.FORMAT), *(rule.pattern for rule in rules)) if prune else ("whole",)),
         system,
         interpreter.path,
         host_python.version,
@@ -106,8 +107,8 @@ def environment_layer(
             _install(bundle.lock_path, packages, interpreter, host_python.path, system, platform)
             _clean(packages)
             tell("compiling bytecode")
-            _compile(packages, host_python.path, interpreter.minor, prune=prune)
-            pruned = _pruned(packages, reference, tell) if prune else None
+            _compile(packages, host_python.path, interpreter.minor, rules)
+            pruned = _pruned(packages, rules, reference, tell) if prune else None
             _correct_records(packages)
             with ThreadPoolExecutor(1) as beside:
                 check = beside.submit(pruned.check) if pruned else None
@@ -130,11 +131,11 @@ class _Pruned:
     check: Callable[[], None]
 
 
-def _pruned(packages: Path, reference: Reference, tell: Tell) -> _Pruned:
+def _pruned(packages: Path, rules: tuple[pruning.Rule, ...], reference: Reference, tell: Tell) -> _Pruned:
     """Leaves out what no scorer needs; what is returned can say whether the answers are the same."""
     before = reference.score(packages, tell)
     tell("leaving out what no scorer needs")
-    found = pruning.prune(packages)
+    found = pruning.prune(packages, rules)
     return _Pruned(found, lambda: reference.compare(before, packages))
 
 
@@ -210,12 +211,12 @@ def _clean(packages: Path) -> None:
             path.unlink()
 
 
-def _compile(packages: Path, python: Path, minor: str, *, prune: bool) -> None:
+def _compile(packages: Path, python: Path, minor: str, rules: tuple[pruning.Rule, ...]) -> None:
     work = []
     place = packages_dir(minor)
     for path in files_below(packages):
         relative = path.relative_to(packages).as_posix()
-        if path.suffix == ".py" and not (prune and pruning.reason(relative)):
+        if path.suffix == ".py" and not pruning.reason(relative, rules):
             target = packages / pyc_name(relative, minor)
             work.append((path, f"{place}/{relative}", target))
     compile_files(python, work)

@@ -50,8 +50,7 @@ def test_judged_before_any_client_meets_it(service: Service, tmp_path: Path, see
     judged: list[str] = []
 
     def judge(new: Server) -> None:
-        request = urllib.request.Request(f"{new.private_uri}/score", data=b"x")
-        with urllib.request.urlopen(request) as answer:
+        with urllib.request.urlopen(urllib.request.Request(f"{new.private_uri}/score", data=b"x")) as answer:
             judged.append(answer.read().decode())
         publicly = {post(port) for _ in range(20)}
         judged.extend(publicly)
