@@ -25,8 +25,8 @@ LINTED = [
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """This checkout, editable, and dependency groups of pyproject.toml."""
-    session.install("-e", ".", *(f"--group={group}" for group in groups))
+    """This checkout, editable, with all its extras, and dependency groups of pyproject.toml."""
+    session.install("-e", ".[azure,docker,rehearsal]", *(f"--group={group}" for group in groups))
 
 
 @nox.session

@@ -16,6 +16,8 @@ __all__ = [
     *(
         "build",
         "delete",
+        "deploy_aci",
+        "deploy_aks",
         "deploy_local",
         "doctor",
         "env",
@@ -104,6 +106,18 @@ def plan(session: nox.Session) -> None:
 def deploy_local(session: nox.Session) -> None:
     """The scorer as a background service on this machine; again: the new version in place of the old."""
     _toc_build(session, "deploy", "--target", "local")
+
+
+@nox.session(venv_backend="none")
+def deploy_aci(session: nox.Session) -> None:
+    """One container in Azure; needs a passing test. Offline: toc-build rehearse -- nox -s deploy_aci."""
+    _toc_build(session, "deploy", "--target", "aci")
+
+
+@nox.session(venv_backend="none")
+def deploy_aks(session: nox.Session) -> None:
+    """The cluster that is attached to the Azure ML workspace. `-- --canary 10`: a tenth of the traffic."""
+    _toc_build(session, "deploy", "--target", "aks")
 
 
 @nox.session(venv_backend="none")

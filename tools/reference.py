@@ -37,6 +37,7 @@ def command_line() -> str:
     runner = CliRunner()
     commands = [[], *sorted([name] for name in _command_names(app))]
     commands += sorted(["env", name] for name in ("list", "path", "prune"))
+    commands += sorted(["cluster", name] for name in ("attach", "create", "detach", "list", "show"))
     page = [
         "# The command line",
         "",
@@ -139,7 +140,8 @@ def doctor_rules() -> str:
         "# The rules of the doctor",
         "",
         "Made from the rules that `toc-build doctor` and `toc-build plan` run. An error stops a deploy; a "
-        "warning is shown and recorded. Mistakes that stop every command come under [their own codes](errors.md).",
+        "warning is shown and recorded. Mistakes that stop every command have "
+        "[codes of their own](errors.md).",
         "",
         "| code | weight | what it looks for | why |",
         "|---|---|---|---|",

@@ -32,7 +32,7 @@ def test_an_example_is_green(example: Callable[[str], Path], shell: Run, name: s
 def test_street_objects_finds_people_and_things_on_photographs(
     example: Callable[[str], Path], shell: Run
 ) -> None:
-    """Weights fetched and converted as its README says; the expected detections are judged by the contract."""
+    """Weights are fetched and converted as its README says."""
     repository = example("street-objects")
     uv = Path(sys.executable).with_name("uv")
     shell(repository, str(uv), "run", "--python", sys.executable, "training/fetch_weights.py")

@@ -71,7 +71,6 @@ MISTAKES = [
     Mistake("both names of the cluster", "    namespace: litter", "    cluster: inference-ml", "TOC-DEPLOY-010", "    cluster", "targets -> aks -> cluster", "same key", "one of the two"),
     Mistake("required key missing", f"  {LABELS}\n", "", "TOC-DEPLOY-011", "model:", "model -> labels", "`labels` is missing", "labels: [bottle, can]"),
     Mistake("required section missing", "service:\n  name: river-litter\n  description: Finds litter in rivers\n  owner: ocean-team\n", "", "TOC-DEPLOY-011", "# yaml", "service", "`service` is missing", "add the section `service:`"),
-    Mistake("required key of a target missing", "    compute_target_name: inference-ml\n", "", "TOC-DEPLOY-011", "  aks:", "targets -> aks -> compute_target_name", "missing", "inference-ml"),
     # types
     Mistake("text for a number", "threads: 4", "threads: four", "TOC-DEPLOY-012", "four", "scoring -> threads", "'four'; it must be a whole number", "without quotes"),
     Mistake("quoted number", "max_request_mb: 20", 'max_request_mb: "20"', "TOC-DEPLOY-012", '"20"', "scoring -> max_request_mb", "it must be a number", "max_request_mb: 20"),

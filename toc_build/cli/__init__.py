@@ -14,6 +14,7 @@ import typer
 
 from toc_build.cli import (
     build,
+    cluster,
     delete,
     deploy,
     doctor,
@@ -23,6 +24,7 @@ from toc_build.cli import (
     lock,
     logs,
     plan,
+    rehearse,
     rollback,
     schema,
     score,
@@ -50,6 +52,8 @@ for module in (
     module.register(app)
 app.add_typer(env.app, name="env")
 app.add_typer(image.app, name="image")
+app.add_typer(cluster.app, name="cluster")
+app.add_typer(rehearse.app, name="rehearse")
 
 
 def _print_version(value: bool) -> None:

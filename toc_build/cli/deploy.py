@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toc_build.cli.options import HERE, JsonOption, RepositoryOption, TargetOption
+from toc_build.cli.options import HERE, ClusterOption, JsonOption, RepositoryOption, TargetOption
 
 
 def deploy(
@@ -22,6 +22,17 @@ def deploy(
     engine: Annotated[
         str | None,
         typer.Option(metavar="ENGINE", help="local: process or docker, instead of the one in deploy.yml."),
+    ] = None,
+    compute_target_name: ClusterOption = None,
+    canary: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=99,
+            metavar="PERCENT",
+            help="aks with versions: the new version's share of the traffic; 0 withdraws it. Deploy the same "
+            "again without this to promote it.",
+        ),
     ] = None,
     allow_untested: Annotated[
         bool,
@@ -44,7 +55,14 @@ def deploy(
 
     console = Console()
     service = apply(
-        repository, target, port=port, engine=engine, allow_untested=allow_untested, console=console
+        repository,
+        target,
+        port=port,
+        engine=engine,
+        compute_target_name=compute_target_name,
+        canary=canary,
+        allow_untested=allow_untested,
+        console=console,
     )
     status = service.status()
     if as_json:
@@ -53,10 +71,19 @@ def deploy(
     console.say(f"serving at {service.scoring_uri}", style="bold green")
     tested = status.digest is not None and read_test_record(service.repository, status.digest)
     console.note(f"bundle {status.digest}{'' if tested else ' (no passing test on record: nox -s test)'}")
-    console.note(f"try it:   curl --data-binary @{_a_sample(service.repository)} {service.scoring_uri}")
-    console.note("look:     nox -s status   nox -s logs -- --follow")
-    console.note("undo:     nox -s rollback   nox -s history")
-    console.note("stop:     nox -s delete")
+    if status.detail:
+        console.note(status.detail, style="yellow")
+    sample = _a_sample(service.repository)
+    if target == "local":
+        console.note(f"try it:   curl --data-binary @{sample} {service.scoring_uri}")
+        console.note("look:     nox -s status   nox -s logs -- --follow")
+        console.note("undo:     nox -s rollback   nox -s history")
+        console.note("stop:     nox -s delete")
+    else:
+        console.note(f"try it:   toc-build score --target {target} {sample}")
+        console.note(f"look:     toc-build status --target {target}   toc-build logs --target {target}")
+        console.note(f"undo:     toc-build rollback --target {target}   toc-build history")
+        console.note(f"stop:     toc-build delete --target {target}")
 
 
 def _a_sample(repository: Path) -> str:

@@ -15,6 +15,15 @@ RepositoryOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for a script.")]
 TargetOption = Annotated[
-    str, typer.Option("--target", "-t", metavar="TARGET", help="Where the bundle runs: local.")
+    str, typer.Option("--target", "-t", metavar="TARGET", help="Where the bundle runs: local, aci or aks.")
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--compute-target-name",
+        "--cluster",
+        metavar="NAME",
+        help="aks: the cluster, instead of the one in deploy.yml.",
+    ),
 ]
 HERE = Path()

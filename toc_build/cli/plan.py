@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toc_build.cli.options import HERE, JsonOption, RepositoryOption, TargetOption
+from toc_build.cli.options import HERE, ClusterOption, JsonOption, RepositoryOption, TargetOption
 
 if TYPE_CHECKING:
     from toc_build.console import Console
@@ -23,6 +23,7 @@ def plan(
         int | None,
         typer.Option(min=0, max=65535, metavar="PORT", help="local: instead of the one in deploy.yml."),
     ] = None,
+    compute_target_name: ClusterOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a deploy would change, field by field, and what may go wrong; changes nothing.
@@ -34,7 +35,7 @@ def plan(
     from toc_build.repository import load
 
     console = Console()
-    found = make(load(repository), target, port=port)
+    found = make(load(repository), target, port=port, compute_target_name=compute_target_name)
     if as_json:
         console.json(found.to_json())
     else:

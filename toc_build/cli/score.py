@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from toc_build.cli.options import HERE, RepositoryOption
+from toc_build.cli.options import HERE, RepositoryOption, TargetOption
 
 
 def score(
@@ -16,6 +16,7 @@ def score(
         list[Path], typer.Argument(metavar="IMAGE...", help="Image files to post.", show_default=False)
     ],
     repository: RepositoryOption = HERE,
+    target: TargetOption = "local",
     url: Annotated[
         str | None,
         typer.Option(
@@ -36,8 +37,8 @@ def score(
 ) -> None:
     """Post images to a scorer and print the detections as JSON.
 
-    One image gives its list, several an object of lists by file name. A key or token is taken from
-    TOC_SCORING_KEY.
+    One image gives its list, several an object of lists by file name. With --url a key or token is taken from
+    TOC_SCORING_KEY; a service of --target is asked for its own.
     """
     from toc_build.console import Console
     from toc_build.deployment.drawn import drawing_paths, write_drawing
@@ -45,12 +46,12 @@ def score(
     from toc_build.deployment.scoring_client import score as ask
 
     console = Console()
-    uri = url or _deployed_uri(repository)
+    uri, headers = (url, None) if url else _deployed(repository, target)
     places = drawing_paths(images, draw)
     answers: dict[str, list[dict[str, object]]] = {}
     for image in images:
         body = image_bytes(image)
-        detections = ask(uri, body, timeout=timeout)
+        detections = ask(uri, body, headers=headers, timeout=timeout)
         answers[str(image)] = [detection.as_dict() for detection in detections]
         if image in places:
             write_drawing(body, detections, places[image])
@@ -69,10 +70,12 @@ def _as_text_by_image(answers: dict[str, list[dict[str, object]]]) -> str:
     return "{\n" + ",\n".join(entries) + "\n}"
 
 
-def _deployed_uri(repository: Path) -> str:
+def _deployed(repository: Path, target: str) -> tuple[str, dict[str, str] | None]:
+    """Where the deployed service is posted images, and with what."""
     from toc_build.deployment import open_service
 
-    return open_service(repository).scoring_uri
+    service = open_service(repository, target)
+    return service.scoring_uri, service.headers() or None
 
 
 def register(app: typer.Typer) -> None:

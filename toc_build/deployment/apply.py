@@ -17,7 +17,7 @@ from toc_build.environment import ensure_environment
 from toc_build.errors import BundleError, TargetError, UserError
 from toc_build.repository import Repository, load
 from toc_build.targets.protocol import Version
-from toc_build.targets.registry import DEFAULT_TARGET, open_target, running_engine
+from toc_build.targets.registry import DEFAULT_TARGET, Cloud, open_target, running_engine
 
 
 def deploy(
@@ -26,6 +26,8 @@ def deploy(
     *,
     port: int | None = None,
     engine: str | None = None,
+    compute_target_name: str | None = None,
+    canary: int | None = None,
     allow_untested: bool = False,
     console: Console | None = None,
 ) -> Service:
@@ -37,10 +39,15 @@ def deploy(
 
     Args:
         repository: the folder that holds `deploy.yml`.
-        target: where it runs: `local`, a background process on this machine.
+        target: where it runs: `local`, a background process on this machine; `aci`, Azure Container
+            Instances; `aks`, a Kubernetes cluster that is attached to the Azure ML workspace.
         port: for `local`: instead of the one in `deploy.yml`; 0 for any free one.
         engine: for `local`: instead of the one in `deploy.yml`; `process`, or `docker` for the image in a
             container.
+        compute_target_name: for `aks`: the cluster, instead of the one in `deploy.yml`; when there is
+            neither, the error names the clusters that exist.
+        canary: for `aks` with versions: the share of the traffic, in percent, that the new version gets; 0 to
+            withdraw the canary that is there.
         allow_untested: targets other than `local` refuse a bundle that has no passing test on record; with
             this they take it, and the record says so.
         console: draws the long steps; a quiet one when omitted.
@@ -52,9 +59,13 @@ def deploy(
     """
     console = console or Console(quiet=True)
     loaded = load(Path(repository))
-    open_target(target, loaded, engine=engine)  # what does not exist is said before anything is built
+    cloud = Cloud(compute_target_name, canary, deploys=True)
+    # What does not exist is said before anything is built.
+    open_target(target, loaded, engine=engine, cloud=cloud)
     with hold(loaded.root, target, "deploy"):
-        loaded, place, bundle = prepare_target(target, loaded, console=console, port=port, engine=engine)
+        loaded, place, bundle = prepare_target(
+            target, loaded, console=console, port=port, engine=engine, cloud=cloud
+        )
         Transaction(loaded, place, bundle, console, allow_untested=allow_untested).carry_out()
     return Service(loaded.root, place, console=console)
 
@@ -76,7 +87,8 @@ def reload(repository: Path, *, target: str = DEFAULT_TARGET, console: Console) 
             engine=running_engine(loaded),
             mounted=True,
         )
-        Transaction(loaded, place, bundle, console, kind="reload", allow_untested=True).carry_out()
+        untested = target == DEFAULT_TARGET
+        Transaction(loaded, place, bundle, console, kind="reload", allow_untested=untested).carry_out()
 
 
 def rollback(

@@ -14,7 +14,7 @@ from toc_build.environment import check_lock
 from toc_build.repository import Repository
 from toc_build.targets.plan import Plan
 from toc_build.targets.protocol import DeployableBundle, Target
-from toc_build.targets.registry import DEFAULT_TARGET, open_target
+from toc_build.targets.registry import DEFAULT_TARGET, Cloud, open_target
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,25 @@ class DescribedBundle:
     root: Path = Path()
 
 
-def plan(repository: Repository, target: str = DEFAULT_TARGET, *, port: int | None = None) -> Plan:
+def plan(
+    repository: Repository,
+    target: str = DEFAULT_TARGET,
+    *,
+    port: int | None = None,
+    compute_target_name: str | None = None,
+) -> Plan:
     """What `deploy` would change on `target` now.
 
     Args:
         repository: the model repository.
         target: the target's name.
         port: as for `deploy`.
+        compute_target_name: as for `deploy`.
 
     Raises:
         UserError: the repository has no lock that fits, or the target cannot be reached.
     """
-    place = open_target(target, repository, port=port)
+    place = open_target(target, repository, port=port, cloud=Cloud(compute_target_name, deploys=True))
     check_lock(repository)
     return complete(repository, place, DescribedBundle(describe(repository)[0].digest))
 

@@ -7,7 +7,7 @@ from toc_build.console import Console
 from toc_build.deployment.prepare import prepare
 from toc_build.repository import Repository
 from toc_build.targets.protocol import Target
-from toc_build.targets.registry import open_target
+from toc_build.targets.registry import Cloud, open_target
 
 DOCKER = "docker"
 
@@ -20,6 +20,7 @@ def prepare_target(
     port: int | None = None,
     engine: str | None = None,
     mounted: bool = False,
+    cloud: Cloud | None = None,
 ) -> tuple[Repository, Target, Bundle]:
     """The target, ready to take the bundle.
 
@@ -33,6 +34,7 @@ def prepare_target(
         port: see `open_target`.
         engine: see `open_target`.
         mounted: see `open_target`.
+        cloud: see `open_target`.
 
     Returns:
         The repository, loaded again where `deploy.yml` was changed; the target; the bundle.
@@ -40,7 +42,7 @@ def prepare_target(
     Raises:
         UserError: whatever stands in the way.
     """
-    place = open_target(name, repository, port=port, engine=engine, mounted=mounted)
+    place = open_target(name, repository, port=port, engine=engine, mounted=mounted, cloud=cloud)
     if place.describe().engine == DOCKER:
         from toc_build.deployment.image import prepare_image
         from toc_build.image.engine import Engine
@@ -51,5 +53,5 @@ def prepare_target(
         return repository, place, bundle
     prepared = prepare(repository, console=console)
     python = prepared.environment.python
-    place = open_target(name, repository, python=python, port=port, engine=engine)
+    place = open_target(name, repository, python=python, port=port, engine=engine, cloud=cloud)
     return repository, place, prepared.bundle

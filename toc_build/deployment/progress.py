@@ -36,7 +36,8 @@ def draw(
             if event.kind is EventKind.STEP_STARTED:
                 _draw_step(event, following, console, usual or {}, show_log=show_log)
             elif event.kind is EventKind.LOG:
-                console.output(event.text)
+                if not console.quiet:
+                    console.output(event.text)
             elif event.text and event.kind is not EventKind.READY:
                 console.note(event.text)
 
@@ -57,7 +58,7 @@ def _draw_step(
         for event in following:
             if event.kind is EventKind.STEP_FINISHED and event.step == started.step:
                 return
-            if event.kind is EventKind.LOG and show_log:
+            if event.kind is EventKind.LOG and show_log and not console.quiet:
                 console.output(event.text)
             elif event.text:
                 update(event.text)

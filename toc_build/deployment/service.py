@@ -10,7 +10,7 @@ from toc_build.console import Console
 from toc_build.deployment import scoring_client
 from toc_build.deployment.progress import draw
 from toc_build.errors import TargetError
-from toc_build.targets.protocol import Status, Target
+from toc_build.targets.protocol import AsksForHeaders, Status, Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,24 @@ class Service:
             ScoreError: no answer, an error, or an answer that breaks the contract.
             TargetError: nothing is deployed.
         """
-        return scoring_client.score(self.scoring_uri, image, timeout=timeout)
+        return scoring_client.score(self.scoring_uri, image, headers=self.headers() or None, timeout=timeout)
+
+    def headers(self) -> dict[str, str]:
+        """What a request must carry: the key or a token where the service asks for one. Never print it.
+
+        Raises:
+            TargetError: nothing is deployed.
+        """
+        return self._target.headers() if isinstance(self._target, AsksForHeaders) else {}
+
+    def update(self) -> None:
+        """Puts the repository as it is now in place of what runs: `reload`, by Azure ML's word.
+
+        Raises:
+            Rejected: the new version's answers are wrong.
+            UserError: as `deploy`.
+        """
+        self.reload()
 
     def reload(self) -> None:
         """Puts the repository's code and model, as they are now, in place of what runs.

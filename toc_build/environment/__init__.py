@@ -8,7 +8,7 @@ from toc_build.environment.build import (
 )
 from toc_build.environment.inventory import StoredEnvironment, list_environments, prune
 from toc_build.environment.lock import check_lock, lock
-from toc_build.environment.tools import ensure_test_tools
+from toc_build.environment.tools import ensure_sdk_v1, ensure_test_tools
 from toc_build.environment.uv_tool import child_environment
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "check_lock",
     "child_environment",
     "ensure_environment",
+    "ensure_sdk_v1",
     "ensure_test_tools",
     "environment_key",
     "find_environment",

@@ -1,15 +1,20 @@
-"""Installs what runs a model repository's own tests, beside the scoring environment and not into it.
+"""Installs the programs that toc-build runs beside a scoring environment and never in it.
 
-`deployment.checks` puts the folder at the end of the interpreter's path, behind the environment's own
-packages, so that the scoring environment stays exactly what the lock says.
+Two kinds, each made once: the test tools, a folder that `deployment.checks` puts at the end of the
+interpreter's path, behind the environment's own packages, so that the scoring environment stays exactly what
+the lock says; and the SDK tools, an environment with an interpreter of its own, in which `targets.azure` runs
+an SDK of Azure's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from toc_build.environment.build import interpreter_in
 from toc_build.environment.cache import (
     Marker,
     Progress,
@@ -25,6 +30,8 @@ from toc_build.environment.cache import (
 )
 
 TEST_TOOLS = ("pytest>=8.3,<10",)
+# SDK v1 of Azure ML. Its own bounds hold the rest; these keep a resolver from going back to old releases.
+SDK_V1_TOOLS = ("azureml-core>=1.61,<2", "packaging<26")
 _FORMAT = 1
 
 
@@ -38,41 +45,95 @@ def ensure_test_tools(python_version: str, *, progress: Progress | None = None) 
     Raises:
         EnvironmentBuildError: it cannot be installed; nothing half-made is left.
     """
-    tell = progress or quiet
-    parts = (str(_FORMAT), python_version, platform_tag(), *TEST_TOOLS)
+    return _ensure(
+        TEST_TOOLS,
+        python_version,
+        what="the test tools",
+        whole=lambda folder: (folder / "pytest").is_dir(),
+        install=_install_folder,
+        progress=progress or quiet,
+    )
+
+
+def ensure_sdk_v1(*, progress: Progress | None = None) -> Path:
+    """The interpreter of an environment with azureml-core, for the Python that runs toc-build; made once.
+
+    Args:
+        progress: told in one line what is being done.
+
+    Raises:
+        EnvironmentBuildError: it cannot be installed; nothing half-made is left.
+    """
+    folder = _ensure(
+        SDK_V1_TOOLS,
+        f"{sys.version_info.major}.{sys.version_info.minor}",
+        what="azureml-core (SDK v1)",
+        whole=lambda folder: interpreter_in(folder).exists(),
+        install=_install_environment,
+        progress=progress or quiet,
+    )
+    return interpreter_in(folder)
+
+
+Install = Callable[[Path, Path, Sequence[str], str, Progress], None]
+
+
+def _ensure(
+    requirements: Sequence[str],
+    python_version: str,
+    *,
+    what: str,
+    whole: Callable[[Path], bool],
+    install: Install,
+    progress: Progress,
+) -> Path:
+    """The folder with the requirements, made once; `whole` looks whether it is still good."""
+    named = f"{what} for Python {python_version}"
+    parts = (str(_FORMAT), python_version, platform_tag(), what, *requirements)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     place = tools_dir() / key
+
+    def make(folder: Path) -> None:
+        from toc_build.environment.interpreters import find_interpreter
+
+        interpreter = find_interpreter(python_version, progress=progress, where="conda.yml")
+        progress(f"installing {named}")
+        install(folder, interpreter, requirements, what, progress)
+        size = apparent_size(folder)
+        made = Marker(key, python_version, tool_version(), time.time(), size, tuple(requirements))
+        write_marker(folder, made)
+
     found = make_once(
         place,
-        ready=lambda folder: folder if read_marker(folder) and (folder / "pytest").is_dir() else None,
-        make=lambda folder: _install(folder, key, python_version, tell),
-        what=f"the test tools for Python {python_version}",
-        progress=tell,
+        ready=lambda folder: folder if read_marker(folder) and whole(folder) else None,
+        make=make,
+        what=named,
+        progress=progress,
     )
     touch(place)
     return found
 
 
-def _install(folder: Path, key: str, python_version: str, progress: Progress) -> None:
+def _install_folder(
+    folder: Path, interpreter: Path, requirements: Sequence[str], what: str, progress: Progress
+) -> None:
+    arguments = ["pip", "install", "--compile-bytecode", "--python", str(interpreter)]
+    _uv([*arguments, "--target", str(folder), *requirements], folder, what, progress)
+
+
+def _install_environment(
+    folder: Path, interpreter: Path, requirements: Sequence[str], what: str, progress: Progress
+) -> None:
+    made = ["venv", "--no-project", "--relocatable", "--python", str(interpreter), str(folder)]
+    _uv(made, folder, what, progress)
+    arguments = ["pip", "install", "--compile-bytecode", "--python", str(interpreter_in(folder))]
+    _uv([*arguments, *requirements], folder, what, progress)
+
+
+def _uv(arguments: Sequence[str], folder: Path, what: str, progress: Progress) -> None:
     from toc_build.environment.failures import failure
-    from toc_build.environment.interpreters import find_interpreter
     from toc_build.environment.uv_tool import run_uv
 
-    interpreter = find_interpreter(python_version, progress=progress, where="conda.yml")
-    progress(f"installing the test tools for Python {python_version}")
-    arguments = [
-        "pip",
-        "install",
-        "--compile-bytecode",
-        "--python",
-        str(interpreter),
-        "--target",
-        str(folder),
-        *TEST_TOOLS,
-    ]
     finished = run_uv(arguments, cwd=folder.parent, progress=progress)
     if finished.status:
-        raise failure(finished, task="the test tools were being installed", area="ENV", place=folder.parent)
-    write_marker(
-        folder, Marker(key, python_version, tool_version(), time.time(), apparent_size(folder), TEST_TOOLS)
-    )
+        raise failure(finished, task=f"{what} were being installed", area="ENV", place=folder.parent)

@@ -19,10 +19,11 @@ def json_schema() -> dict[str, Any]:
         **aks["properties"]["compute_target_name"],
         "description": "The same as compute_target_name.",
     }
-    aks["required"] = [name for name in aks.get("required", ()) if name != "compute_target_name"]
-    aks["oneOf"] = [{"required": ["compute_target_name"]}, {"required": ["cluster"]}]
     both = {"replicas": {"type": "integer"}, "autoscale": {"type": "object"}}
-    aks["not"] = {"required": list(both), "properties": both}
+    twice = ["compute_target_name", "cluster"]
+    aks["not"] = {
+        "anyOf": [{"required": list(both), "properties": both}, {"required": twice}],
+    }
     networks = {"vnet_name": ["subnet_name"], "subnet_name": ["vnet_name"]}
     definitions["AciTarget"]["dependentRequired"] = networks
     for properties, names in (
@@ -35,11 +36,6 @@ def json_schema() -> dict[str, Any]:
             reference = section.pop("$ref")
             section.setdefault("description", definitions[reference.rpartition("/")[2]]["description"])
             properties[name] = {"anyOf": [{"$ref": reference}, {"type": "null"}], **section}
-    wanted = definitions["TargetsConfig"]["properties"]["aks"]  # `aks:` alone lacks its cluster
-    definitions["TargetsConfig"]["properties"]["aks"] = {
-        "$ref": "#/$defs/AksTarget",
-        "description": wanted["description"],
-    }
     definitions["ModelConfig"]["properties"]["labels"]["uniqueItems"] = True
     return {
         "$schema": DIALECT,

@@ -40,6 +40,10 @@ MODEL_NAME = _rule(
     r"[a-zA-Z0-9][-a-zA-Z0-9._]{0,254}",
     "be 1 to 255 characters: letters, digits, hyphens, dots and underscores, a letter or digit first",
 )
+MODEL_VERSION = _rule(
+    r"[a-zA-Z0-9][-a-zA-Z0-9._]{0,254}:[1-9][0-9]*",
+    "be the name of a registered model, a colon and a version, such as river-litter:3",
+)
 SCRIPT_PATH = _rule(
     r"(?:.*[/\\])?[A-Za-z_][A-Za-z0-9_]*\.py",
     "be a .py file whose name Python can import: letters, digits and underscores, no digit first",

@@ -55,6 +55,13 @@ class ModelConfig(Section):
         ),
     ] = Field(examples=[["bottle", "can"]])
 
+    registered: Annotated[str, patterns.MODEL_VERSION] | None = Field(
+        default=None,
+        description="A model that is registered in the workspace already, as name:version; deployments "
+        "to Azure use it in place of the folder.",
+        examples=["river-litter:3"],
+    )
+
     def violations(self) -> Iterator[Violation]:
         """No label twice, no path that leaves the repository."""
         yield from stays_inside("path", self.path)

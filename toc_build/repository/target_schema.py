@@ -62,6 +62,17 @@ class SslConfig(Section):
 class AciTarget(Section):
     """Azure Container Instances: one container, for trying out."""
 
+    service_name: Annotated[str, patterns.SERVICE_NAME] | None = Field(
+        default=None,
+        description="Name of the service on this target, for a workspace has each name once; the service's "
+        "name with -aci when left out.",
+    )
+    image: Text | None = Field(
+        default=None,
+        description="Image that holds the scoring environment, in place of one that Azure builds from the "
+        "lock. May be ${VARIABLE}.",
+        examples=["ocean.azurecr.io/river-litter@sha256:..."],
+    )
     cpu_cores: float = Field(default=1, description="CPU cores.", ge=0.1, le=31)
     memory_gb: float = Field(default=2, description="Memory in GB.", ge=0.1, le=240)
     location: Annotated[str, patterns.LOCATION] | None = Field(
@@ -71,6 +82,9 @@ class AciTarget(Section):
     dns_name_label: Annotated[str, patterns.DNS_LABEL] | None = Field(
         default=None,
         description="First part of the host name; made by Azure when left out. May be ${VARIABLE}.",
+    )
+    readiness_seconds: int = Field(
+        default=600, description="Seconds until init() must be done, from the image's start on.", ge=1, le=3600
     )
     auth_enabled: bool = Field(default=True, description="Whether callers must send a key.")
     ssl: SslConfig | None = Field(
@@ -84,6 +98,9 @@ class AciTarget(Section):
     )
     enable_app_insights: bool = Field(
         default=False, description="Whether requests are logged to Application Insights."
+    )
+    collect_model_data: bool = Field(
+        default=False, description="Whether Azure ML keeps what the scoring script collects as model data."
     )
     tags: Tags = Field(default_factory=dict, description="Tags of the service: texts by name.")
 
@@ -149,14 +166,31 @@ class NodesConfig(Section):
 class AksTarget(Section):
     """Azure Kubernetes Service, attached to the workspace."""
 
-    compute_target_name: Annotated[str, patterns.COMPUTE_TARGET_NAME] = Field(
+    compute_target_name: Annotated[str, patterns.COMPUTE_TARGET_NAME] | None = Field(
+        default=None,
         validation_alias=AliasChoices("compute_target_name", "cluster"),
-        description="Name of the attached cluster in the workspace (`cluster` is the same key). May be "
-        "${VARIABLE}.",
+        description="Name of the attached cluster in the workspace (`cluster` is the same key); when left "
+        "out, each deployment must name one. May be ${VARIABLE}.",
         examples=["inference-ml"],
+    )
+    service_name: Annotated[str, patterns.SERVICE_NAME] | None = Field(
+        default=None,
+        description="Name of the service on this target, for a workspace has each name once; the service's "
+        "own name when left out.",
+    )
+    image: Text | None = Field(
+        default=None,
+        description="Image that holds the scoring environment, in place of one that Azure builds from the "
+        "lock. May be ${VARIABLE}.",
+        examples=["ocean.azurecr.io/river-litter@sha256:..."],
     )
     namespace: Annotated[str, patterns.NAMESPACE] | None = Field(
         default=None, description="Kubernetes namespace; Azure ML's own when left out. May be ${VARIABLE}."
+    )
+    versions: bool = Field(
+        default=False,
+        description="Whether the service is an endpoint with versions (AksEndpoint), which share the "
+        "traffic: needed for --canary.",
     )
     replicas: int | None = Field(
         default=None, description="A fixed number of replicas; one without this and autoscale.", ge=1, le=1000
@@ -177,6 +211,9 @@ class AksTarget(Section):
         default=None, description="Memory in GB that each replica may use at most.", ge=0.1, le=4096
     )
     gpu_cores: int = Field(default=0, description="GPUs for each replica.", ge=0, le=16)
+    readiness_seconds: int = Field(
+        default=600, description="Seconds until init() must be done, from the image's start on.", ge=1, le=3600
+    )
     auth: Literal["key", "token", "none"] = Field(default="key", description="What callers must send.")
     scoring_timeout_ms: int = Field(
         default=60000, description="Milliseconds that one request may take.", ge=1, le=300000
@@ -198,6 +235,9 @@ class AksTarget(Section):
     )
     enable_app_insights: bool = Field(
         default=False, description="Whether requests are logged to Application Insights."
+    )
+    collect_model_data: bool = Field(
+        default=False, description="Whether Azure ML keeps what the scoring script collects as model data."
     )
     tags: Tags = Field(default_factory=dict, description="Tags of the service: texts by name.")
 

@@ -274,3 +274,16 @@ class Target(Protocol):
             TargetError: it could not be ended, or a deployment of it is under way.
         """
         ...
+
+
+@runtime_checkable
+class AsksForHeaders(Protocol):
+    """A target whose services ask callers for something."""
+
+    def headers(self) -> dict[str, str]:
+        """What callers must send, such as a key; secret.
+
+        Raises:
+            TargetError: nothing is deployed.
+        """
+        ...

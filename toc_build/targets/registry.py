@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,23 @@ if TYPE_CHECKING:
     from toc_build.image import BuiltImage
 
 DEFAULT_TARGET = "local"
-TARGETS = ("local",)
 ENGINES = ("process", "docker")
+TARGETS = ("local", "aci", "aks")
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What a command says of a target of the cloud.
+
+    Attributes:
+        compute_target_name: for `aks`: the cluster, instead of the one in `deploy.yml`.
+        canary: for `aks`: the new version's share of the traffic, in percent.
+        deploys: whether a deployment is to follow, which cannot do without a cluster on `aks`.
+    """
+
+    compute_target_name: str | None = None
+    canary: int | None = None
+    deploys: bool = False
 
 
 def open_target(
@@ -32,6 +47,7 @@ def open_target(
     port: int | None = None,
     engine: str | None = None,
     mounted: bool = False,
+    cloud: Cloud | None = None,
 ) -> Target:
     """The target `name`, set as the repository's `deploy.yml` says; touches nothing.
 
@@ -43,15 +59,27 @@ def open_target(
         engine: for `local`: instead of the one in `deploy.yml`, one of `ENGINES`.
         mounted: for `local` with a container engine: take the image of the deployment before, with code and
             model mounted in place of its own, where nothing else differs.
+        cloud: for `aci` and `aks`: what a command says instead of `deploy.yml`.
 
     Raises:
-        TargetError: there is no such target, or no such engine.
+        TargetError: there is no such target or engine; the workspace of a target of Azure's is not known.
     """
     if name not in TARGETS:
         raise TargetError(
             f"there is no target {name!r} in this version of toc-build.",
             code="TOC-TARGET-002",
             fix=f"choose one of: {', '.join(TARGETS)}.",
+        )
+    if name != DEFAULT_TARGET:
+        from toc_build.targets.azure.opening import open_azure_target
+
+        asked = cloud or Cloud()
+        return open_azure_target(
+            name,
+            repository,
+            compute_target_name=asked.compute_target_name,
+            canary=asked.canary,
+            deploys=asked.deploys,
         )
     return local_target(repository, python=python, port=port, engine=engine, mounted=mounted)
 

@@ -13,6 +13,7 @@ from typing import Any
 import docker
 import httpx
 import pytest
+from support.engine_proxy import EngineProxy
 from support.targets_bundles import (
     containers_of,
     free_port,
@@ -403,3 +404,28 @@ def test_from_a_process_to_a_container_and_back(
         assert until(lambda: "three" in load.versions)
     assert (load.lost, load.refused) == ([], 0)
     assert until(lambda: not containers_of(in_container, states))
+
+
+def test_an_engine_that_stops(
+    states: Path,
+    tmp_path: Path,
+    in_container: docker.DockerClient,
+    engine_address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port = free_port()
+    proxy = EngineProxy(engine_address)
+    image = os.environ["TOC_TEST_CONTAINER"].split()[1]
+    monkeypatch.setenv("TOC_TEST_CONTAINER", f"{proxy.url} {image}")
+    service = target(states / "a", port)
+    with service.foreground(RestartPolicy(limit=1)):
+        list(service.apply(make_bundle(tmp_path / "bundle")))
+        assert "one" in post(port)
+        proxy.cut()
+        assert until(lambda: service.status().state is State.FAILED, 30), service.status()
+        assert "TOC-ENGINE-004 the container engine" in str(service.status().detail).replace(
+            f"{proxy.url}: ", ""
+        )
+        assert any("TOC-ENGINE-011" in line and "has stopped" in line for line in service.logs())
+        assert refused(port)
+    assert until(lambda: not containers_of(in_container, states), 10)

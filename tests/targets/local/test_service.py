@@ -15,7 +15,7 @@ from toc_build.errors import TargetError
 from toc_build.targets import Event, EventKind, State
 from toc_build.targets.local import LocalSettings
 from toc_build.targets.local.logs import ServiceLog
-from toc_build.targets.local.server import OperationCancelled
+from toc_build.targets.local.server import OperationCancelled, Server
 from toc_build.targets.local.service import Service, Snapshot
 from toc_build.targets.local.settings import BundleReference
 from toc_build.targets.local.state import StateFolder
@@ -49,8 +49,8 @@ def test_judged_before_any_client_meets_it(service: Service, tmp_path: Path, see
     assert port is not None
     judged: list[str] = []
 
-    def judge(uri: str) -> None:
-        with urllib.request.urlopen(urllib.request.Request(f"{uri}/score", data=b"x")) as answer:
+    def judge(new: Server) -> None:
+        with urllib.request.urlopen(urllib.request.Request(f"{new.private_uri}/score", data=b"x")) as answer:
             judged.append(answer.read().decode())
         publicly = {post(port) for _ in range(20)}
         judged.extend(publicly)
@@ -67,7 +67,7 @@ def test_judged_before_any_client_meets_it(service: Service, tmp_path: Path, see
     assert "TOC-TEST-001" in str(seen[-1].detail)
     assert len(seen[-1].servers) == 1
 
-    service.switch(reference(two), SETTINGS, events.append, never, lambda uri: None)
+    service.switch(reference(two), SETTINGS, events.append, never, lambda new: None)
     assert '"two"' in post(port)
     assert service.port == port
     assert events[-1].kind is EventKind.READY

@@ -1,1 +1,1 @@
-"""What the targets in Azure have in common."""
+"""The targets of the cloud, `aci` and `aks`: through an SDK of Azure ML in a process of its own."""

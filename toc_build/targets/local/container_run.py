@@ -71,7 +71,7 @@ def create(client: DockerClient, wish: Wish, *, isolated: bool) -> Container:
     settings = wish.settings
     try:
         image = client.images.get(settings.image).attrs["Config"]
-        network = (
+        network: dict[str, Any] = (
             {"network": _network(client)} if isolated else {"ports": {f"{settings.port}/tcp": (LOOPBACK, 0)}}
         )
         memory = int(settings.memory_gb * 1e9)

@@ -1,0 +1,1 @@
+"""What the rehearsed cloud holds and what it refuses; knows no API."""

@@ -1,0 +1,1 @@
+"""Real scorers: environment, folder, processes."""

@@ -1,0 +1,199 @@
+"""One replica as a process: azmlinfsrv in the scoring environment, on loopback, with a clean shell.
+
+`Group` owns it. The local target's launcher is run, so that nothing listens beyond 127.0.0.1 and the replica
+ends with this server however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from toc_build.rehearsal.scorers.failures import StartFailed
+from toc_build.targets.local import launcher
+from toc_build.targets.local.ports import listen
+
+TICK_SECONDS = 0.05
+WORKER_FAILED_SECONDS = 1.0  # how long the rest of the output may take
+WORKER_FAILED_STATUS = 3  # gunicorn's own exit status for it
+STARTUP_SECONDS = 300.0  # Azure's initial delay of the liveness probe is 310 s
+_KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
+# What gunicorn says when a worker ended. Before the replica was ready that is the end of its container,
+# although some gunicorns start another worker then, for ever.
+_WORKER_FAILED = re.compile(
+    r"Worker exiting \(pid: \d+\)|Worker \(pid:\d+\) (?:exited with code [1-9]|was sent SIG(?!TERM|QUIT|INT))"
+)
+CONFIG = Path(__file__).with_name("gunicorn_config.py")
+_PROBE = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a replica runs.
+
+    Attributes:
+        python: interpreter of the scoring environment.
+        root: its folder, as laid out.
+        entry_script: below that folder.
+        model_dir: `AZUREML_MODEL_DIR`, relative to the folder.
+        variables: the environment definition's own.
+        startup_seconds: how long `init()` may take.
+    """
+
+    python: Path
+    root: Path
+    entry_script: str
+    model_dir: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    startup_seconds: float = STARTUP_SECONDS
+
+
+class Replica:
+    """A running replica. It runs as soon as the object is there, and ends with `stop()`.
+
+    Args:
+        program: what it runs.
+        folder: to be made, for its temporary files; removed at its end.
+        write: given each line of its output.
+
+    Raises:
+        StartFailed: the interpreter cannot be run.
+    """
+
+    def __init__(self, program: Program, folder: Path, write: Callable[[str], None]) -> None:
+        self._program, self._folder, self._write = program, folder, write
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._ready = False
+        self._worker_failed = threading.Event()
+        (folder / "tmp").mkdir(parents=True)
+        with contextlib.ExitStack() as ours:
+            listener = ours.enter_context(listen(0))
+            self.port = int(listener.getsockname()[1])
+            lifeline, self._lifeline = os.pipe()
+            ours.callback(os.close, lifeline)
+            gate, gate_end = os.pipe()
+            ours.callback(os.close, gate)
+            os.close(gate_end)  # open from the first moment: nothing else listens on this port
+            environment = self._environment()
+            environment["TOC_LISTEN_FDS"] = str(listener.fileno())
+            environment["TOC_LIFELINE_FD"] = str(lifeline)
+            environment["TOC_GATE_FD"] = str(gate)
+            environment["TOC_STACK_AT"] = repr(time.time() + program.startup_seconds - 1)
+            command = [str(program.python), launcher.__file__, "--port", str(self.port)]
+            command += ["--entry_script", str(program.root / program.entry_script)]
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=program.root,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=(listener.fileno(), lifeline, gate),
+                )
+            except OSError as error:
+                os.close(self._lifeline)
+                raise StartFailed(f"the environment's Python cannot be run: {error}") from None
+        self._pump = threading.Thread(target=self._read, name=f"replica-{self._process.pid}", daemon=True)
+        self._pump.start()
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process.poll() is None
+
+    def wait_ready(self, given_up: threading.Event) -> None:
+        """Waits until it answers.
+
+        Raises:
+            StartFailed: it ended, took too long, or is wanted no more.
+        """
+        deadline = time.monotonic() + self._program.startup_seconds
+        while not given_up.is_set():
+            if not self.alive:
+                self._pump.join(2)
+                status = self._process.returncode
+                raise StartFailed(f"the container ended with exit code {status}", status)
+            if self._worker_failed.is_set():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(WORKER_FAILED_SECONDS)
+                raise StartFailed("the container ended: its worker did not start", WORKER_FAILED_STATUS)
+            if self._answers():
+                self._ready = True
+                return
+            if time.monotonic() > deadline:
+                raise StartFailed(f"the container was not ready after {self._program.startup_seconds:g} s")
+            time.sleep(TICK_SECONDS)
+        raise StartFailed("the deployment was given up")
+
+    def stop(self, grace_seconds: float = 5.0) -> None:
+        """Ends it: kindly first, then at once. Harmless when repeated."""
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace_seconds)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._lifeline)
+        self._pump.join(2)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _environment(self) -> dict[str, str]:
+        program = self._program
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        return {
+            **kept,
+            "PATH": f"{program.python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            "HOME": str(self._folder),
+            "TMPDIR": str(self._folder / "tmp"),
+            "AML_APP_ROOT": str(program.root),
+            "AZUREML_MODEL_DIR": program.model_dir,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONIOENCODING": "utf-8:backslashreplace",
+            "WORKER_COUNT": "1",
+            "WORKER_TIMEOUT": "300",
+            **program.variables,
+            "GUNICORN_CMD_ARGS": shlex.join(["--config", str(CONFIG)])
+            + f" {program.variables.get('GUNICORN_CMD_ARGS', '')}".rstrip(),
+        }
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
+                connection.settimeout(1.0)
+                connection.sendall(_PROBE)
+                return connection.recv(64).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+        with self._process.stdout as output:
+            for raw in output:
+                line = raw.decode("utf-8", "replace").rstrip("\r\n")
+                self._write(line)
+                if not self._ready and _WORKER_FAILED.search(line):
+                    self._worker_failed.set()

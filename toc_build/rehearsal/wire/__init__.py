@@ -1,0 +1,1 @@
+"""The APIs of the rehearsed cloud, projected onto the domain."""
