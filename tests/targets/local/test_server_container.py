@@ -23,6 +23,7 @@ from support.targets_bundles import (
     refused,
     said,
     target,
+    the_container,
     until,
 )
 from support.targets_deployer import deployer
@@ -74,7 +75,7 @@ def test_it_has_as_little_as_it_needs(
     assert (seen["root"], seen["code"], seen["model"], seen["tmp"]) == (30, 30, 30, None)
     assert seen["outside"] is not None
     assert seen["first"] in {"docker-init", "tini", "catatonit"}
-    (container,) = containers_of(in_container, states)
+    container = the_container(in_container, states)
     limits = container.attrs["HostConfig"]
     assert (limits["Memory"], limits["MemorySwap"], limits["PidsLimit"]) == (400_000_000, 400_000_000, 100)
     assert not limits["Privileged"]
@@ -336,7 +337,7 @@ def test_a_container_that_heeds_no_lifeline_is_removed_by_the_next_command(
     service = target(states / "a", free_port())
     list(service.apply(make_bundle(tmp_path / "bundle")))
     record = StateFolder(states / "a").read()
-    (container,) = containers_of(in_container, states)
+    container = the_container(in_container, states)
     container.pause()
     assert record is not None
     os.kill(record.supervisor.pid, signal.SIGKILL)
@@ -369,11 +370,11 @@ def test_a_container_that_is_killed_is_started_again(
     port = free_port()
     service = target(states / "a", port)
     list(service.apply(make_bundle(tmp_path / "bundle")))
-    (first,) = containers_of(in_container, states)
+    first = the_container(in_container, states)
     first.kill()
     assert until(lambda: "restarted after a crash" in str(service.status().detail), 20)
     assert "one" in post(port)
-    (second,) = containers_of(in_container, states)
+    second = the_container(in_container, states)
     assert second.id != first.id
 
 
