@@ -139,8 +139,8 @@ def doctor_rules() -> str:
         "# The rules of the doctor",
         "",
         "Made from the rules that `toc-build doctor` and `toc-build plan` run. An error stops a deploy; a "
-        "warning is shown and recorded. Mistakes that stop every command come under "
-        "[their own codes](errors.md).",
+        "warning is shown and recorded. Mistakes that stop every command have "
+        "[codes of their own](errors.md).",
         "",
         "| code | weight | what it looks for | why |",
         "|---|---|---|---|",
