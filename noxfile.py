@@ -44,7 +44,14 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", "not end_to_end")
-    session.run("pytest", "-m", "end_to_end")
+    session.run("pytest", "-m", "end_to_end and not acceptance")
+
+
+@nox.session(default=False)
+def acceptance(session: nox.Session) -> None:
+    """The longer proofs: aci and aks with the genuine SDK on rehearsed Azure, every fault, under load."""
+    install(session, "tests")
+    session.run("pytest", "-m", "acceptance", *session.posargs)
 
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"], default=False)

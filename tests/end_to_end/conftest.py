@@ -116,3 +116,21 @@ def example(tmp_path: Path) -> Callable[[str], Path]:
         return place
 
     return copy
+
+
+@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.acceptance)])
+def on_its_engine(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Path], Path]:
+    """Has a model repository served by each engine of the local target in turn."""
+    engine: str = request.param
+
+    def set_engine(repository: Path) -> Path:
+        if engine == "docker":
+            monkeypatch.setenv("DOCKER_HOST", request.getfixturevalue("engine_address"))
+            deploy_yml = repository / "deploy.yml"
+            text = deploy_yml.read_text().replace("  local:\n", "  local:\n    engine: docker\n", 1)
+            deploy_yml.write_text(f"{text}\nimage:\n  base: {request.getfixturevalue('base_image')}\n")
+        return repository
+
+    return set_engine

@@ -11,7 +11,7 @@ import docker
 import pytest
 from support.model_repository import write_model_repository
 from support.shell import Run
-from support.targets_bundles import containers_of
+from support.targets_bundles import containers_of, the_container
 
 import toc_build
 from toc_build.errors import Rejected, TargetError
@@ -56,7 +56,7 @@ def test_an_example_in_a_container(
     repository = with_base(example("bright-blob"), base_image, free_tcp_port)
     before = images_of(engine, "bright-blob")
     shell(repository, "nox", "-s", "deploy_local", "--", "--engine", "docker")
-    (container,) = containers_of(engine, cache)
+    container = the_container(engine, cache)
     uri = f"http://127.0.0.1:{free_tcp_port}/score"
     status = json.loads(shell(repository, "toc_build", "status", "--json").stdout)
     assert (status["state"], status["scoring_uri"]) == ("ready", uri)
@@ -84,7 +84,7 @@ def test_a_fresh_bake_in_a_container(
     deploy_yml = repository / "deploy.yml"
     deploy_yml.write_text(deploy_yml.read_text().replace("  local:\n", "  local:\n    engine: docker\n", 1))
     shell(repository, "nox", "-s", "deploy_local")
-    assert len(containers_of(engine, cache)) == 1
+    the_container(engine, cache)
     uri = f"http://127.0.0.1:{free_tcp_port}/score"
     assert "contract kept" in shell(repository, "toc_build", "test", "--url", uri).stdout
     shell(repository, "nox", "-s", "delete")
@@ -100,14 +100,14 @@ def test_deploy_reload_rollback_delete(
     try:
         assert service.scoring_uri == f"http://127.0.0.1:{free_tcp_port}/score"
         assert {item.score for item in service.score(cv2.imread(str(sample)))} == {0.9}
-        (first,) = containers_of(engine, cache)
+        first = the_container(engine, cache)
 
         detector = repository / "scoring" / "detector.py"
         good = detector.read_text()
         detector.write_text(good.replace("score=0.9", "score=0.8"))
         toc_build.open_service(repository).reload()  # knows what runs, though deploy.yml does not say
         assert {item.score for item in service.score(sample)} == {0.8}
-        (second,) = containers_of(engine, cache)
+        second = the_container(engine, cache)
         assert second.attrs["Image"] == first.attrs["Image"]  # nothing was built
 
         detector.write_text("raise RuntimeError('no weights today')\n")
@@ -122,7 +122,7 @@ def test_deploy_reload_rollback_delete(
 
         service.rollback()
         assert {item.score for item in service.score(sample)} == {0.9}
-        assert len(containers_of(engine, cache)) == 1
+        the_container(engine, cache)
     finally:
         service.delete()
     assert containers_of(engine, cache) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,8 +54,10 @@ class Load:
                     self.failures.append(repr(error))
 
 
-def test_every_broken_version_is_taken_back(tmp_path: Path, free_tcp_port: int) -> None:
-    repository = write_model_repository(tmp_path / "bright-things", port=free_tcp_port)
+def test_every_broken_version_is_taken_back(
+    tmp_path: Path, free_tcp_port: int, on_its_engine: Callable[[Path], Path]
+) -> None:
+    repository = on_its_engine(write_model_repository(tmp_path / "bright-things", port=free_tcp_port))
     sound(repository)
     deploy_yml = repository / "deploy.yml"
     deploy_yml.write_text(deploy_yml.read_text().replace("readiness_seconds: 60", "readiness_seconds: 6"))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -28,8 +29,10 @@ MOMENTS = 25
 SEED = 20261125
 
 
-def test_whatever_is_killed_a_whole_version_answers(tmp_path: Path, free_tcp_port: int) -> None:
-    repository = write_model_repository(tmp_path / "bright-things", port=free_tcp_port)
+def test_whatever_is_killed_a_whole_version_answers(
+    tmp_path: Path, free_tcp_port: int, on_its_engine: Callable[[Path], Path]
+) -> None:
+    repository = on_its_engine(write_model_repository(tmp_path / "bright-things", port=free_tcp_port))
     deploy_yml = repository / "deploy.yml"
     deploy_yml.write_text(deploy_yml.read_text() + "judge:\n  requests: 8\n")
     chance = random.Random(SEED)

@@ -125,6 +125,12 @@ def containers_of(client: DockerClient, states: Path) -> list[Container]:
     return [container for container in found if container.labels[OWNER_LABEL].startswith(f"{states}/")]
 
 
+def the_container(client: DockerClient, states: Path) -> Container:
+    """The one container there is, once one that was replaced has finished what it had."""
+    assert until(lambda: len(containers_of(client, states)) == 1, 20), containers_of(client, states)
+    return containers_of(client, states)[0]
+
+
 def said(service: LocalTarget, words: str) -> bool:
     """Whether the service's log holds these words."""
     try:

@@ -54,8 +54,8 @@ class Place:
         headers: what callers must send to the public scoring URI.
         changed: a target for the same service with one setting changed; None when it has none to change.
         side_by_side: whether the old version answers until the new one is judged.
-        update_effect: what an update of the bundle means, where it is not what `side_by_side` says: a target may
-            judge side by side and still be quiet for a moment when it leads callers over.
+        update_effect: what an update of the bundle means, where it is not what `side_by_side` says: a target
+            may judge side by side and still be quiet for a moment when it leads callers over.
         cause: words that the error of an `init` fault must hold: the user's own exception.
     """
 

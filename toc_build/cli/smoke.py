@@ -11,7 +11,7 @@ from toc_build.cli.test import EXIT_CHECKS_FAILED
 def smoke(
     repository: RepositoryOption = HERE, target: TargetOption = "local", as_json: JsonOption = False
 ) -> None:
-    """Hold the service that runs to the contract, over HTTP. TOC_SCORING_KEY: its key, where it has one.
+    """Hold the service that runs to the contract, over HTTP; one that asks for a key is sent it.
 
     Exit status: 0 the contract is kept, 1 it is broken, 2 nothing answers.
     """
@@ -22,9 +22,10 @@ def smoke(
     from toc_build.repository import load
 
     console = Console()
-    uri = open_service(repository, target).scoring_uri
+    service = open_service(repository, target)
+    uri = service.scoring_uri
     with console.step(f"contract at {uri}"):
-        report = check_url(load(repository), uri)
+        report = check_url(load(repository), uri, headers=service.headers() or None)
     if as_json:
         typer.echo(report.to_json(), nl=False)
     else:

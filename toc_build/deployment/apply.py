@@ -70,8 +70,16 @@ def deploy(
     return Service(loaded.root, place, console=console)
 
 
-def reload(repository: Path, *, target: str = DEFAULT_TARGET, console: Console) -> None:
+def reload(
+    repository: Path, *, target: str = DEFAULT_TARGET, allow_untested: bool = False, console: Console
+) -> None:
     """Puts the repository as it is now in place of what runs, with the settings of what runs.
+
+    Args:
+        repository: the folder that holds `deploy.yml`.
+        target: where it runs.
+        allow_untested: as for `deploy`.
+        console: draws the long steps.
 
     Raises:
         Rejected: the new version's answers are wrong.
@@ -87,7 +95,7 @@ def reload(repository: Path, *, target: str = DEFAULT_TARGET, console: Console) 
             engine=running_engine(loaded),
             mounted=True,
         )
-        untested = target == DEFAULT_TARGET
+        untested = allow_untested or target == DEFAULT_TARGET
         Transaction(loaded, place, bundle, console, kind="reload", allow_untested=untested).carry_out()
 
 

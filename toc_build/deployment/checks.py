@@ -124,15 +124,20 @@ def check(
     return Outcome(digest, status, report, recorded=True)
 
 
-def check_url(repository: Repository, uri: str) -> ContractReport:
+def check_url(
+    repository: Repository, uri: str, *, headers: Mapping[str, str] | None = None
+) -> ContractReport:
     """Runs the contract against a scorer that runs already, with the repository's samples, labels and limits.
 
-    A key or token for it is taken from TOC_SCORING_KEY.
+    Args:
+        repository: the model repository.
+        uri: the scoring URI.
+        headers: sent with every request; the key or token of TOC_SCORING_KEY when omitted.
 
     Raises:
         ScoreError: nothing answers at `uri`.
     """
-    return _contract(repository, uri, headers=authorization())
+    return _contract(repository, uri, headers=headers or authorization())
 
 
 def _test_tools(prepared: Prepared, console: Console) -> Path:

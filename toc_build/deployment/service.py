@@ -87,14 +87,25 @@ class Service:
         """
         return self._target.headers() if isinstance(self._target, AsksForHeaders) else {}
 
-    def update(self) -> None:
+    def update(self, *, allow_untested: bool = False) -> None:
         """Puts the repository as it is now in place of what runs: `reload`, by Azure ML's word.
+
+        Args:
+            allow_untested: targets other than `local` refuse a bundle that has no passing test on record;
+                with this they take it, and the record says so.
 
         Raises:
             Rejected: the new version's answers are wrong.
             UserError: as `deploy`.
         """
-        self.reload()
+        from toc_build.deployment.apply import reload
+
+        reload(
+            self.repository,
+            target=self._target.name,
+            allow_untested=allow_untested,
+            console=self._console,
+        )
 
     def reload(self) -> None:
         """Puts the repository's code and model, as they are now, in place of what runs.

@@ -84,7 +84,7 @@ class AciTarget(Section):
         description="First part of the host name; made by Azure when left out. May be ${VARIABLE}.",
     )
     readiness_seconds: int = Field(
-        default=600, description="Seconds until init() must be done, from the image's start on.", ge=1, le=3600
+        default=600, description="Seconds until init() must be done, once the image runs.", ge=1, le=3600
     )
     auth_enabled: bool = Field(default=True, description="Whether callers must send a key.")
     ssl: SslConfig | None = Field(
@@ -212,7 +212,7 @@ class AksTarget(Section):
     )
     gpu_cores: int = Field(default=0, description="GPUs for each replica.", ge=0, le=16)
     readiness_seconds: int = Field(
-        default=600, description="Seconds until init() must be done, from the image's start on.", ge=1, le=3600
+        default=600, description="Seconds until init() must be done, once the image runs.", ge=1, le=3600
     )
     auth: Literal["key", "token", "none"] = Field(default="key", description="What callers must send.")
     scoring_timeout_ms: int = Field(

@@ -1,4 +1,8 @@
-"""One rehearsal for a whole module: starting one, and signing in, takes seconds."""
+"""One rehearsal for a whole module: starting one, and signing in, takes seconds.
+
+All of it together takes a quarter of an hour: `python3 dev.py acceptance` runs it. What continuous
+integration runs of it is named here.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,33 @@ import pytest
 from support.azure_place import Rehearsal, rehearsal
 
 from toc_build.paths import CACHE_VARIABLE
+
+IN_EVERY_RUN = {
+    "test_aci.py": {"test_create", "test_update"},
+    "test_aks.py": {
+        "test_create",
+        "test_the_same_again_changes_nothing",
+        "test_the_judge_meets_the_new_version_alone",
+        "test_a_rejected_update_is_withdrawn",
+        "test_an_update_that_does_not_start[init]",
+        "test_interrupted_at_any_step[switch]",
+        "test_rollback",
+    },
+    "test_canary.py": {"test_a_canary_takes_its_share_and_is_promoted"},
+    "test_faults.py": {"test_an_update_with_a_fault[services.create:lost]"},
+    "test_faulty_versions.py": set(),
+    "test_look.py": {"test_clusters", "test_a_fitting_plan_has_no_error"},
+    "test_secrets.py": set(),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as acceptance what is not in every run."""
+    for item in items:
+        names = IN_EVERY_RUN.get(item.path.name)
+        ours = item.path.parent == Path(__file__).parent
+        if ours and names is not None and item.name not in names and item.get_closest_marker("end_to_end"):
+            item.add_marker("acceptance")
 
 
 @pytest.fixture(scope="session")

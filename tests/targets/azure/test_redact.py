@@ -13,6 +13,7 @@ PLANTED = "S3cr3tValue0123456789abcdef"
     "text",
     [
         f"GET https://a.blob.core.windows.net/c/b?sv=2020&sig={PLANTED}&se=2026",
+        f"put to the address with sig={PLANTED}",
         f"Authorization: Bearer {PLANTED}",
         f"'Authorization': 'Bearer {PLANTED}'",
         f"git@: https://user:{PLANTED}@github.com/ocean/litter.git",

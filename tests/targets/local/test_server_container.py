@@ -23,6 +23,7 @@ from support.targets_bundles import (
     refused,
     said,
     target,
+    the_container,
     until,
 )
 from support.targets_deployer import deployer
@@ -74,7 +75,7 @@ def test_it_has_as_little_as_it_needs(
     assert (seen["root"], seen["code"], seen["model"], seen["tmp"]) == (30, 30, 30, None)
     assert seen["outside"] is not None
     assert seen["first"] in {"docker-init", "tini", "catatonit"}
-    (container,) = containers_of(in_container, states)
+    container = the_container(in_container, states)
     limits = container.attrs["HostConfig"]
     assert (limits["Memory"], limits["MemorySwap"], limits["PidsLimit"]) == (400_000_000, 400_000_000, 100)
     assert not limits["Privileged"]
@@ -213,15 +214,16 @@ def test_a_write_into_the_image_while_serving_is_noted(
 
 
 class Load:
-    """Callers that never stop asking, with and without a connection of their own."""
+    """Callers that never stop asking, some of them on a connection that they keep."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, keeping: int = 1) -> None:
         self.versions: list[str] = []
         self.refused = 0
         self.lost: list[str] = []
         self._port = port
         self._done = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(kept,)) for kept in (True, False, False)]
+        kinds = [number < keeping for number in range(3)]
+        self._threads = [threading.Thread(target=self._ask, args=(kept,)) for kept in kinds]
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -283,7 +285,8 @@ def test_ended_under_load_it_loses_no_request_that_it_has_accepted(
     list(service.apply(make_bundle(tmp_path / "one", "one", run=SLOW)))
     record = StateFolder(states / "a").read()
     assert record is not None
-    with Load(port) as load:
+    # Between two requests a kept connection may be closed at any time: HTTP leaves that to the caller.
+    with Load(port, keeping=0) as load:
         assert until(lambda: len(load.versions) > 10)
         record.supervisor.send(signal.SIGTERM)
         assert until(lambda: load.refused > 2)
@@ -334,7 +337,7 @@ def test_a_container_that_heeds_no_lifeline_is_removed_by_the_next_command(
     service = target(states / "a", free_port())
     list(service.apply(make_bundle(tmp_path / "bundle")))
     record = StateFolder(states / "a").read()
-    (container,) = containers_of(in_container, states)
+    container = the_container(in_container, states)
     container.pause()
     assert record is not None
     os.kill(record.supervisor.pid, signal.SIGKILL)
@@ -367,11 +370,11 @@ def test_a_container_that_is_killed_is_started_again(
     port = free_port()
     service = target(states / "a", port)
     list(service.apply(make_bundle(tmp_path / "bundle")))
-    (first,) = containers_of(in_container, states)
+    first = the_container(in_container, states)
     first.kill()
     assert until(lambda: "restarted after a crash" in str(service.status().detail), 20)
     assert "one" in post(port)
-    (second,) = containers_of(in_container, states)
+    second = the_container(in_container, states)
     assert second.id != first.id
 
 

@@ -10,6 +10,7 @@ import re
 HIDDEN = "***"
 
 _PATTERNS = (
+    (re.compile(r"\b(sig=)[^&\s\"'<>]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
     (
         re.compile(r"([?&;](?:sig|sv|se|st|sp|spr|skoid|sktid)=)[^&\s\"'<>]+", re.IGNORECASE),
         rf"\g<1>{HIDDEN}",

@@ -63,6 +63,10 @@ class Session:
         }
 
     def _not_opened(self, error: Exception, chosen: sign_in.Chosen) -> Failure:
+        if isinstance(error, KeyError) and error.args == ("access_token",):
+            # What MSAL says of a refused secret is lost in the SDK, which takes a token for granted.
+            words = "no token was given: the tenant, the id or the secret is wrong, or the secret has expired"
+            return Failure("sign-in", words, used=chosen.method, skipped=chosen.skipped)
         told = failures.explain(error)
         more = {**told.more, "used": chosen.method, "skipped": chosen.skipped}
         name = type(error).__name__
