@@ -119,6 +119,7 @@ def test_ending_the_command_line_ends_everything(tmp_path: Path) -> None:
     while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{server}").exists()
+    assert not folder.exists()
 
 
 def test_another_process_with_the_same_pid_is_no_rehearsal(tmp_path: Path) -> None:

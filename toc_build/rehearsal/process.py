@@ -134,7 +134,7 @@ def _running(folder: Path, values: dict[str, str]) -> Running:
 
 
 def start(
-    folder: Path, faults: Sequence[str] = (), *, detached: bool
+    folder: Path, faults: Sequence[str] = (), *, detached: bool, temporary: bool = False
 ) -> tuple[Running, subprocess.Popen[bytes]]:
     """Starts a server on a state folder and waits until it answers.
 
@@ -142,6 +142,7 @@ def start(
         folder: its state; made when it is new.
         faults: that are to happen, as they are written.
         detached: whether it outlives this process. Otherwise it ends when this process does.
+        temporary: whether the server removes its state when it ends, also when this process was killed.
 
     Raises:
         UserError: a fault cannot be read, a package is missing, or the server did not come up.
@@ -155,6 +156,7 @@ def start(
     (folder / READY).unlink(missing_ok=True)
     command = [sys.executable, "-m", "toc_build.rehearsal.server", str(folder)]
     command += [word for text in faults for word in ("--fault", text)]
+    command += ["--temporary"] * temporary
     environment = dict(os.environ)
     environment.pop("TOC_REHEARSAL_LIFELINE", None)
     if not detached:
@@ -206,7 +208,7 @@ def temporary(faults: Sequence[str] = ()) -> Iterator[Running]:
     folder = Path(tempfile.mkdtemp(prefix="toc-build-rehearsal-"))
     process = None
     try:
-        running, process = start(folder, faults, detached=False)
+        running, process = start(folder, faults, detached=False, temporary=True)
         yield running
     finally:
         if process is not None:

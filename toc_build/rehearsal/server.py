@@ -1,7 +1,7 @@
 """The server: every rehearsed service on one HTTPS port of 127.0.0.1, and one HTTP port for each address.
 
-Run as a program by `process`: `python -m toc_build.rehearsal.server STATE_FOLDER [--fault ...]`. It writes
-`server.json` into the folder when it is ready, and ends when its standard input does, or on SIGTERM.
+Run as a program by `process`: `python -m toc_build.rehearsal.server FOLDER [--fault ...] [--temporary]`. It
+writes `server.json` into the folder when it is ready, and ends when its standard input does, or on SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -224,12 +225,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="toc_build.rehearsal.server")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fault", action="append", default=[])
+    parser.add_argument("--temporary", action="store_true")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("uvicorn.error").addFilter(NoCutTraceback())
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # connections that were cut on purpose
     waiting = [fault for text in given.fault for fault in fault_texts.parse(text)]
-    asyncio.run(_main(given.folder, Faults(waiting)))
+    try:
+        asyncio.run(_main(given.folder, Faults(waiting)))
+    finally:
+        if given.temporary:
+            shutil.rmtree(given.folder, ignore_errors=True)
     return 0
 
 
