@@ -19,6 +19,7 @@ from toc_build.contract.images import Picture, generated_picture
 from toc_build.contract.rules import Breach
 from toc_build.contract.samples import Sample
 from toc_build.runtime import Detection
+from toc_build.runtime.report import ASKED, MEMORY_HEADER
 
 _MOST_TIMEOUTS = 2
 _MOST_TOLD = 20  # failures told in words; they are all counted
@@ -61,6 +62,7 @@ class Rounds:
         answers: the first readable answer to each sample, right or wrong, by the sample's name.
         seconds: of every request that was answered, by the sample's name.
         memory: bytes, measured after the requests of those numbers.
+        reported: bytes that the scorer itself said with its last answer.
     """
 
     requests: int = 0
@@ -70,6 +72,7 @@ class Rounds:
     answers: dict[str, tuple[Detection, ...]] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[int, int] = field(default_factory=dict)
+    reported: int | None = None
 
     @property
     def fastest_seconds(self) -> float | None:
@@ -134,7 +137,7 @@ def ask_rounds(
         headers: sent with every request; they hold secrets.
         beside: another scorer, whose answers are read and timed but not judged.
         expectations: compare with the samples' expected detections; otherwise any valid answer will do.
-        memory: gives the judged scorer's memory in bytes.
+        memory: gives the judged scorer's memory in bytes; where it cannot, the scorer itself is asked.
         clock: gives seconds.
 
     Returns:
@@ -144,7 +147,7 @@ def ask_rounds(
     bodies = {sample.name: sample.read() for sample in samples}
     began = clock()
     with (
-        Scorer(uri, headers=headers, timeout=limits.timeout) as scorer,
+        Scorer(uri, headers={**(headers or {}), **ASKED}, timeout=limits.timeout) as scorer,
         Scorer(beside or uri, headers=headers, timeout=limits.timeout) as incumbent,
     ):
         run = _run(scorer, labels, samples, limits)
@@ -153,7 +156,7 @@ def ask_rounds(
                 if judged.requests >= max(limits.requests, len(samples)):
                     break
                 _ask(run, sample, bodies[sample.name], judged, expectations=expectations)
-                used = memory()
+                used = memory() or judged.reported
                 if used is not None:
                     judged.memory[judged.requests] = used
                 if beside is not None:
@@ -169,6 +172,7 @@ def _ask(run: Run, sample: Sample, body: bytes, found: Rounds, *, expectations: 
     found.requests += 1
     try:
         answer = run.scorer.post(body)
+        found.reported = _memory_in(answer.headers)
         found.seconds.setdefault(sample.name, []).append(answer.seconds)
         try:
             valid = detections_in(answer, width=sample.width, height=sample.height, labels=run.labels)
@@ -184,6 +188,11 @@ def _ask(run: Run, sample: Sample, body: bytes, found: Rounds, *, expectations: 
     except Unreachable as gone:
         reason = f"the scorer accepts no connections any more ({gone})"
         found.failure(Failure(sample.name, found.requests, "service.alive", reason))
+
+
+def _memory_in(headers: Mapping[str, str]) -> int | None:
+    told = headers.get(MEMORY_HEADER.lower(), "")
+    return int(told) if told.isdigit() else None
 
 
 def _ask_other(scorer: Scorer, sample: Sample, body: bytes, found: Rounds) -> None:

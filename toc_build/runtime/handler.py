@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from .detection import COORDINATES, KEYS, Detection, Violation, check_detections, plain
 from .image import PostedImage, TooManyPixels, decoder_limit, open_image
 from .image_header import ACCEPTED, UnreadableImage
+from .report import memory_report
 from .settings import ScoringSettings
 
 logger = logging.getLogger("toc_build.runtime")
@@ -123,7 +124,7 @@ class RequestHandler:
             error = {"code": refusal.code, "message": refusal.message, "id": number}
             headers = {"Allow": "POST"} if refusal.status == 405 else {}
             return _json_answer({"error": error}, refusal.status, headers)
-        return _json_answer(found, 200, {})
+        return _json_answer(found, 200, memory_report(getattr(request, "headers", {})))
 
     def _score(self, request: Request, number: str) -> list[dict[str, Any]]:
         image = self._open(self._body(request), number)
