@@ -87,6 +87,7 @@ def start() -> str:
         if answers(SOCKET):
             return f"unix://{SOCKET}"
         make_bridge()
+        (FOLDER / "started-by-tests").unlink(missing_ok=True)  # of a run that was killed
         for file, name in ((PID_FILE, "dockerd"), (CONTAINERD_PID_FILE, "containerd")):
             forget_dead(file, name)
         environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}

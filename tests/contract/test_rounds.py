@@ -39,6 +39,7 @@ def scorer(answer: Callable[[int], Any]) -> Iterator[str]:
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Server-Timing", f"detector;dur={40 + count[0]}.50")
             self.end_headers()
             self.wfile.write(body)
 
@@ -68,6 +69,7 @@ def test_right_answers_are_counted_and_timed(samples: list[Sample]) -> None:
     assert [item.label for item in judged.answers["two"]] == ["thing", "thing"]
     assert len(judged.seconds["two"]) == 6
     assert judged.fastest_seconds == min(judged.seconds["two"])
+    assert judged.detector_seconds == 0.0415
     assert judged.memory == dict.fromkeys(range(1, 7), 1000)
     assert (beside.requests, beside.failed) == (6, 0)  # not judged: it is leaving
     assert beside.answers == {"two": ()}

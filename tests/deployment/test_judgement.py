@@ -51,7 +51,9 @@ def test_a_sound_version_stays(model_repository: Path, monkeypatch: pytest.Monke
         "error_rate": 0.0,
         "median_seconds": 0.11,
         "fastest_seconds": 0.1,
+        "detector_seconds": None,
         "before_fastest_seconds": None,
+        "before_detector_seconds": None,
         "memory_growth_mb": 10.0,
         "samples": {"two": "as expected"},
     }
@@ -121,6 +123,18 @@ def test_slower_than_the_version_before(
     with pytest.raises(Rejected, match="times as long") as rejected:
         judge(model_repository, found, monkeypatch, beside=other, before=before)
     assert codes(rejected) == ["TOC-JUDGE-003"]
+
+
+@pytest.mark.parametrize(("theirs", "recorded"), [(0.04, None), (None, 0.04), (0.04, 0.2)])
+def test_detectors_are_compared_where_both_tell(
+    model_repository: Path, monkeypatch: pytest.MonkeyPatch, theirs: float | None, recorded: float | None
+) -> None:
+    found = asked(seconds={"two": [0.13]}, detector={"two": [0.3, 0.12]})
+    # Callers hold up the version before: its whole answers are slow, its detector is not.
+    busy = Rounds(seconds={"two": [0.5]}, detector={"two": [theirs]} if theirs else {})
+    before = {"detector_seconds": recorded} if recorded else {}
+    with pytest.raises(Rejected, match=r"120 ms for an answer, the one before 40 ms"):
+        judge(model_repository, found, monkeypatch, beside=busy, before=before)
 
 
 def test_memory_of_the_warm_up_does_not_count(

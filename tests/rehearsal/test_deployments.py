@@ -6,7 +6,9 @@ import io
 import ssl
 import sys
 import tarfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -174,3 +176,57 @@ def test_a_cluster_keeps_the_old_scorer_where_a_container_group_loses_it(
         assert "RuntimeError: a fault was asked for: init() raises" in log
     assert score(signed, "on-aks") == "blue"
     assert service(signed, "on-aci")["scoringUri"] is None
+
+
+def test_a_cluster_changes_over_without_a_lost_request(serve: Callable[..., Signed]) -> None:
+    signed = serve()
+    values = {"computeType": "AKS", "computeName": "inference-ml", "numReplicas": 2, "authEnabled": False}
+    body = request(signed, "blue", **values, maxQueueWaitMs=20_000)
+    operation(signed, create(signed, body))
+    uri, answers, done = service(signed)["scoringUri"], Counter[str](), threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(trust_env=False, timeout=30.0) as client:
+            while not done.is_set():
+                answer = client.post(uri, content=b"x")
+                answers[answer.json() if answer.status_code == 200 else str(answer.status_code)] += 1
+
+    clients = [threading.Thread(target=ask) for _ in range(3)]
+    for client in clients:
+        client.start()
+    image = request(signed, "green")["environmentImageRequest"]
+    patch = [{"op": "replace", "path": "/environmentImageRequest", "value": image}]
+    answer = signed.ask("PATCH", f"{signed.management}/services/a-service", patch)
+    identity = answer.headers["Operation-Location"].rpartition("/")[2]
+    assert operation(signed, identity)["state"] == "Succeeded"
+    settled(lambda: answers["green"] > 10)
+    done.set()
+    for client in clients:
+        client.join()
+    assert set(answers) == {"blue", "green"}
+
+
+def test_a_secret_is_in_no_answer_and_in_no_log(serve: Callable[..., Signed]) -> None:
+    signed = serve()
+    secrets = [f"planted-{number}-secret-0123456789abcdef" for number in range(4)]
+    body = request(signed, "blue", keys={"primaryKey": secrets[0], "secondaryKey": secrets[1]})
+    body |= {"authEnabled": True, "sslKey": secrets[2]}
+    registry = {"address": "registry.company", "username": "me", "password": secrets[3]}
+    environment = body["environmentImageRequest"]["environment"]
+    environment["docker"] = {"baseImage": "base:1", "baseImageRegistry": registry}
+    last = operation(signed, create(signed, body))
+    assert last["state"] == "Succeeded"
+    place = f"/environment/v1.0{signed.scope}/environments/secret-env"
+    shown = [str(last), str(service(signed)), signed.ask("GET", f"{signed.management}/services").text]
+    shown += [signed.ask("PUT", place, environment).text, signed.ask("GET", place).text]
+    shown.append(signed.ask("GET", f"{signed.management}/services/a-service/logs").text)
+    shown.append(signed.client.get(last["operationLog"]).text)
+    uri = service(signed)["scoringUri"]
+    assert httpx.post(uri, content=b"x", headers={"Authorization": f"Bearer {secrets[0]}"}).status_code == 200
+    assert httpx.post(uri, content=b"x", headers={"Authorization": f"Bearer {secrets[2]}"}).status_code == 401
+    folder = signed.running.folder
+    shown += [(folder / name).read_text() for name in (process.LOG, process.OUTPUT)]
+    for text in shown:
+        assert not any(secret in text for secret in secrets)
+        assert signed.running.values["client_secret"] not in text
+        assert signed.token not in text

@@ -46,6 +46,8 @@ def test_the_command_s_status_and_arguments_are_its_own() -> None:
     [
         (["--fault", "nowhere:500", "--", "true"], "TOC-REHEARSAL-004"),
         (["--", "no-such-program"], "TOC-REHEARSAL-006"),
+        (["start", "--fault", "nowhere:500"], "TOC-REHEARSAL-004"),
+        (["nox", "-s", "test"], "TOC-REHEARSAL-008"),
         (["status"], "TOC-REHEARSAL-007"),
         (["fault", "build:fail"], "TOC-REHEARSAL-007"),
     ],

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -76,7 +77,8 @@ def test_detections_come_back(name, chunked):
     seen = []
     handler = make(lambda image: seen.append(image) or [CAN])
     answer = handler(Request(IMAGES[name], length=None if chunked else -1))
-    assert (answer.status, answer.headers) == (200, {"Content-Type": "application/json"})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+    assert re.fullmatch(r"detector;dur=\d+\.\d\d", answer.headers["Server-Timing"])
     assert answer.body == (
         '[{"xmin": 1.0, "xmax": 20.0, "ymin": 2.0, "ymax": 30.0, "label": "can", "score": 0.75}]'
     )

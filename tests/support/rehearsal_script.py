@@ -16,7 +16,7 @@ from azureml.core import Environment, Model, Workspace
 from azureml.core.compute import AksCompute, ComputeTarget
 from azureml.core.conda_dependencies import CondaDependencies
 from azureml.core.model import InferenceConfig
-from azureml.core.webservice import AciWebservice, AksEndpoint, AksWebservice, Webservice
+from azureml.core.webservice import AciWebservice, AksEndpoint, AksWebservice, LocalWebservice, Webservice
 from azureml.exceptions import ComputeTargetException, WebserviceException
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -427,6 +427,60 @@ def test_package(ws):
     assert any(name.endswith("source-blue/score.py") for name in found), found
     assert any(name.endswith("azureml-models/many/1/small/part-0/weights.bin") for name in found), found
     return {"files": len(found)}
+
+
+def test_local(ws):
+    """In a container of this machine: BASE_IMAGE brings Python and the server, from a registry."""
+    own = Environment("local-env")
+    own.python.user_managed_dependencies = True
+    own.docker.base_image = os.environ["BASE_IMAGE"]
+    config = InferenceConfig(entry_script="score.py", source_directory=code("blue"), environment=own)
+    options = LocalWebservice.deploy_configuration(port=int(os.environ["LOCAL_PORT"]))
+    service = Model.deploy(ws, "local-river", [model(ws)], config, options)
+    try:
+        service.wait_for_deployment(show_output=True)
+        assert service.state == "running"
+        first = service.run(b"12345")
+        assert (first["colour"], first["bytes"], first["root"]) == ("blue", 5, "azureml-models/many/1")
+        script = Path("source-blue") / "score.py"
+        script.write_text(script.read_text().replace("'blue'", "'green'"))
+        started = time.monotonic()
+        service.reload(wait=True)
+        seconds = time.monotonic() - started
+        assert service.run(b"1")["colour"] == "green"
+        assert "init of green" in service.get_logs()
+    except WebserviceException:
+        print(service.get_logs())
+        raise
+    finally:
+        service.delete(delete_image=True)
+    return {"reload_seconds": round(seconds, 1)}
+
+
+def test_image(ws):
+    """Services in an image that its user manages: BASE_IMAGE brings Python and the server."""
+    own = Environment("image-env")
+    own.python.user_managed_dependencies = True
+    own.docker.base_image = os.environ["BASE_IMAGE"]
+    config = InferenceConfig(entry_script="score.py", source_directory=code("blue"), environment=own)
+    options = AksWebservice.deploy_configuration(num_replicas=2, compute_target_name="inference-ml")
+    service = Model.deploy(ws, "image-river", [model(ws)], config, options)
+    service.wait_for_deployment()
+    assert service.state == "Healthy", service.error
+    answers = [service.run(b"123") for _ in range(4)]
+    assert {(item["colour"], item["root"]) for item in answers} == {("blue", "azureml-models/many/1")}
+    broken = InferenceConfig(entry_script="score.py", source_directory=code("broken"), environment=own)
+    service.update(inference_config=broken)
+    refused(service.wait_for_deployment, "crashed")
+    assert "weights are from another world" in service.get_logs()
+    assert service.run(b"1")["colour"] == "blue"
+    service.delete()
+    own.docker.base_image = os.environ["BASE_IMAGE"] + "-that-is-not-there"
+    options = AciWebservice.deploy_configuration()
+    lost = Model.deploy(ws, "image-lost", [model(ws)], config, options)
+    refused(lost.wait_for_deployment, "cannot be pulled")
+    lost.delete()
+    return {"answers": len(answers)}
 
 
 def main(sections) -> None:

@@ -148,10 +148,10 @@ def why_command(
         if items:
             console.say(f"\n{title}")
         for name, size in items[:most]:
-            console.say(f"  {name:<38.38}{_mb(size):>8}")
+            console.say(f"  {name:<62.62}{_mb(size):>8}")
         rest = items[most:]
         if rest:
-            console.say(f"  {f'{len(rest)} more':<38}{_mb(sum(size for _, size in rest)):>8}")
+            console.say(f"  {f'{len(rest)} more':<62}{_mb(sum(size for _, size in rest)):>8}")
     if found.advice:
         console.say("\nwhat would shrink it")
     for advice in found.advice:

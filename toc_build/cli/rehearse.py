@@ -25,6 +25,14 @@ class _Group(TyperGroup):
         before = args[: args.index("--")] if "--" in args else args
         if "--" in args and not any(word in self.commands for word in before):
             args = ["run", *args]
+        elif args and not args[0].startswith("-") and args[0] not in self.commands:
+            from toc_build.errors import TargetError
+
+            raise TargetError(
+                f"rehearse has no command {args[0]!r} of its own.",
+                code="TOC-REHEARSAL-008",
+                fix=f"to rehearse it, put `--` before it: toc-build rehearse -- {' '.join(args)}",
+            )
         return super().parse_args(ctx, args)
 
 

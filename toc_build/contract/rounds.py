@@ -6,12 +6,13 @@ holds a scorer to every rule of the contract, this looks at nothing but answers 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from toc_build.contract.answers import detections_in
+from toc_build.contract.answers import Answer, detections_in
 from toc_build.contract.cases.base import Run
 from toc_build.contract.cases.judged import judge_answer
 from toc_build.contract.client import Scorer, Unreachable
@@ -21,6 +22,7 @@ from toc_build.contract.samples import Sample
 from toc_build.runtime import Detection
 from toc_build.runtime.report import ASKED, MEMORY_HEADER
 
+_DETECTOR = re.compile(r"\bdetector;dur=([0-9.]+)")
 _MOST_TIMEOUTS = 2
 _MOST_TOLD = 20  # failures told in words; they are all counted
 
@@ -61,6 +63,8 @@ class Rounds:
         failures: the first of those that failed, in their order: some of each kind.
         answers: the first readable answer to each sample, right or wrong, by the sample's name.
         seconds: of every request that was answered, by the sample's name.
+        detector: likewise, what the detector took without the wait for its turn, as the scoring runtime
+            tells.
         memory: bytes, measured after the requests of those numbers.
         reported: bytes that the scorer itself said with its last answer.
     """
@@ -71,20 +75,32 @@ class Rounds:
     failures: list[Failure] = field(default_factory=list)
     answers: dict[str, tuple[Detection, ...]] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    detector: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[int, int] = field(default_factory=dict)
     reported: int | None = None
 
     @property
     def fastest_seconds(self) -> float | None:
         """The mean over the samples of the fastest answer to each: what an answer takes undisturbed."""
-        fastest = [min(taken) for taken in self.seconds.values() if taken]
-        return sum(fastest) / len(fastest) if fastest else None
+        return _fastest(self.seconds)
+
+    @property
+    def detector_seconds(self) -> float | None:
+        """The same of what the detector itself took; None when the scorer does not tell."""
+        return _fastest(self.detector)
 
     @property
     def median_seconds(self) -> float | None:
         """Of all answers."""
         taken = [seconds for group in self.seconds.values() for seconds in group]
         return median(taken) if taken else None
+
+    def timed(self, sample: Sample, answer: Answer) -> None:
+        """Keep the times of an answer."""
+        self.seconds.setdefault(sample.name, []).append(answer.seconds)
+        told = _DETECTOR.search(answer.headers.get("server-timing", ""))
+        if told:
+            self.detector.setdefault(sample.name, []).append(float(told[1]) / 1000)
 
     def failure(self, found: Failure) -> None:
         """Count one more failure."""
@@ -173,7 +189,7 @@ def _ask(run: Run, sample: Sample, body: bytes, found: Rounds, *, expectations: 
     try:
         answer = run.scorer.post(body)
         found.reported = _memory_in(answer.headers)
-        found.seconds.setdefault(sample.name, []).append(answer.seconds)
+        found.timed(sample, answer)
         try:
             valid = detections_in(answer, width=sample.width, height=sample.height, labels=run.labels)
             found.answers.setdefault(sample.name, valid)
@@ -202,7 +218,7 @@ def _ask_other(scorer: Scorer, sample: Sample, body: bytes, found: Rounds) -> No
         found.answers.setdefault(
             sample.name, detections_in(answer, width=sample.width, height=sample.height, labels=None)
         )
-        found.seconds.setdefault(sample.name, []).append(answer.seconds)
+        found.timed(sample, answer)
     except (Breach, Unreachable):
         found.failed += 1  # the one before may be as wrong as it likes: it is leaving
 
@@ -211,6 +227,11 @@ def _given_up(found: Rounds) -> bool:
     """Whether more requests would only take their time."""
     rules = [failure.rule for failure in found.failures]
     return "service.alive" in rules or rules.count("answer.timeout") >= _MOST_TIMEOUTS
+
+
+def _fastest(times: Mapping[str, list[float]]) -> float | None:
+    fastest = [min(taken) for taken in times.values() if taken]
+    return sum(fastest) / len(fastest) if fastest else None
 
 
 def _hopeless(found: Rounds) -> bool:

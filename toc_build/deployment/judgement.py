@@ -134,15 +134,9 @@ class Judgement:
                 self.repository.where("judge", "latency_ms"),
                 "make it faster, or admit more.",
             )
-        ours = found.fastest_seconds
-        theirs = [
-            seconds
-            for seconds in (beside.fastest_seconds, self.before.get("fastest_seconds"))
-            if isinstance(seconds, float)
-        ]
-        if ours is None or not theirs:
+        ours, base = self._compared(found, beside)
+        if ours is None or base is None:
             return
-        base = max(theirs)
         if ours > limits.slower_than_before * base + LEAST_SLOWDOWN_SECONDS:
             yield Problem(
                 "TOC-JUDGE-003",
@@ -152,6 +146,22 @@ class Judgement:
                 self.repository.where("judge", "slower_than_before"),
                 "make it faster, or admit more.",
             )
+
+    def _compared(self, found: Rounds, beside: Rounds) -> tuple[float | None, float | None]:
+        """What an answer takes by the new version, and by the one before.
+
+        What the detectors took is compared where both tell: callers of the version before do not change it,
+        as they do the time of a whole answer, and a busy machine slows both alike. Otherwise whole answers
+        are, with the benefit of the doubt: against the slower of now and of when the version before was
+        judged.
+        """
+        ours = found.detector_seconds
+        recorded = self.before.get("detector_seconds")
+        theirs = beside.detector_seconds or (recorded if isinstance(recorded, float) else None)
+        if ours is not None and theirs is not None:
+            return ours, theirs
+        known = (beside.fastest_seconds, self.before.get("fastest_seconds"))
+        return found.fastest_seconds, max((item for item in known if isinstance(item, float)), default=None)
 
     def _sample_place(self, name: str) -> str | None:
         folder = self.repository.samples_dir
@@ -184,7 +194,9 @@ def _figures(found: Rounds, beside: Rounds) -> dict[str, Any]:
         "error_rate": round(found.failed / found.requests, 4) if found.requests else None,
         "median_seconds": found.median_seconds,
         "fastest_seconds": found.fastest_seconds,
+        "detector_seconds": found.detector_seconds,
         "before_fastest_seconds": beside.fastest_seconds,
+        "before_detector_seconds": beside.detector_seconds,
         "memory_growth_mb": _growth(found),
         "samples": {name: failures.get(name, "as expected") for name in {*found.seconds, *failures}},
     }

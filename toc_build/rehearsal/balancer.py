@@ -23,8 +23,7 @@ from toc_build.rehearsal.domain.refusals import Refusal
 from toc_build.rehearsal.domain.services import ACI, AKS, ENDPOINT
 from toc_build.rehearsal.faults import STATUSES, Faults
 from toc_build.rehearsal.log import RequestLog
-from toc_build.rehearsal.scorers.group import Group
-from toc_build.rehearsal.scorers.replica import Replica
+from toc_build.rehearsal.scorers.group import AnyReplica, Group
 from toc_build.rehearsal.wire.connections import Cut, abort
 from toc_build.rehearsal.wire.tokens import Tokens
 
@@ -176,9 +175,7 @@ class Balancer:
         if not (path == "/" and scope["method"] == "GET"):
             self._check_access(service, headers.get(b"authorization", b"").decode("latin-1"))
         body = await _read(receive)
-        chosen, group = self._choose(service, version)
-        limit = chosen.scorer.concurrency or None
-        replica = await self._wait_for_replica(chosen, group, limit if path == "/score" else None)
+        chosen, group, replica = await self._take(service, version, limited=path == "/score")
         try:
             return await self._ask(scope, send, service, chosen, replica, path, body)
         finally:
@@ -224,11 +221,16 @@ class Balancer:
         chosen = self._shares.choose(service, [service.versions[name] for name in able])
         return chosen, able[chosen.name]
 
-    async def _wait_for_replica(self, version: Version, group: Group, limit: int | None) -> Replica:
-        deadline = time.monotonic() + version.scorer.queue_ms / 1000
+    async def _take(
+        self, service: Service, version: str | None, *, limited: bool
+    ) -> tuple[Version, Group, AnyReplica]:
+        """A replica to ask, as soon as one is free; those that are going away are asked nothing more."""
+        chosen, group = self._choose(service, version)
+        limit = (chosen.scorer.concurrency or None) if limited else None
+        deadline = time.monotonic() + chosen.scorer.queue_ms / 1000
         while (replica := group.take(limit)) is None:
-            if group.living == 0 and group.ended.is_set():
-                raise Refusal("ServiceUnavailable", "The service is going away.", 503)
+            if group.ended.is_set():  # another group has taken its place, or the service is going away
+                chosen, group = self._choose(service, version)
             if time.monotonic() > deadline:
                 raise Refusal(
                     "ServiceUnavailable",
@@ -236,7 +238,7 @@ class Balancer:
                     503,
                 )
             await asyncio.sleep(QUEUE_TICK_SECONDS)
-        return replica
+        return chosen, group, replica
 
     async def _ask(
         self,
@@ -244,7 +246,7 @@ class Balancer:
         send: Send,
         service: Service,
         version: Version,
-        replica: Replica,
+        replica: AnyReplica,
         path: str,
         body: bytes,
     ) -> tuple[int, str]:

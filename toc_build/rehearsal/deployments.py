@@ -12,6 +12,8 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from toc_build.rehearsal.domain.cloud import Cloud
@@ -19,11 +21,12 @@ from toc_build.rehearsal.domain.records import Operation, Scorer, Service, Versi
 from toc_build.rehearsal.domain.refusals import Refusal
 from toc_build.rehearsal.domain.services import ACI
 from toc_build.rehearsal.faults import Faults
+from toc_build.rehearsal.scorers.container import pull_image
 from toc_build.rehearsal.scorers.environment import build_environment
 from toc_build.rehearsal.scorers.failures import BuildFailed, StartFailed
 from toc_build.rehearsal.scorers.group import Group
 from toc_build.rehearsal.scorers.layout import lay_out, model_dir
-from toc_build.rehearsal.scorers.replica import Program
+from toc_build.rehearsal.scorers.program import Program
 
 TRIES = 2  # how often a crashing container is started before it counts as failed; Azure says CrashLoopBackOff
 Key = tuple[str, str]
@@ -46,6 +49,7 @@ class Deployments:
         self._cloud, self._faults, self._open_address = cloud, faults, open_address
         self._groups: dict[Key, Group] = {}
         self._logs: dict[Key, Group] = {}  # of the last start, also of one that failed
+        self._retiring: set[Group] = set()
         self._wanted: dict[str, threading.Event] = {}
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
@@ -135,7 +139,7 @@ class Deployments:
         for event in self._wanted.values():
             event.set()
         with self._lock:
-            groups = {*self._groups.values(), *self._logs.values()}
+            groups = {*self._groups.values(), *self._logs.values(), *self._retiring}
             self._groups.clear()
         threads = [threading.Thread(target=group.stop, args=(1.0,)) for group in groups]
         for thread in threads:
@@ -190,13 +194,25 @@ class Deployments:
         if not (root / scorer.entry_script).is_file():
             log(f"The entry script {scorer.entry_script} is not in the uploaded code.")
             raise BuildFailed(f"the entry script {scorer.entry_script} was not uploaded")
-        environment = build_environment(scorer.environment, root, log)
+        python, image = Path(), None
+        if scorer.environment.image is not None:
+            image = pull_image(scorer.environment, log)
+        else:
+            python = build_environment(scorer.environment, root, log).python
         operations.tell(operation.id, "The environment is ready.")
         variables = dict(scorer.environment.variables)
         variables["SERVICE_NAME"] = service
         variables["WORKSPACE_NAME"] = cloud.identity.workspace
         variables["SCORING_TIMEOUT_MS"] = str(scorer.timeout_ms)
-        return Program(environment.python, root, scorer.entry_script, model_dir(scorer.models), variables)
+        return Program(
+            python,
+            root,
+            scorer.entry_script,
+            model_dir(scorer.models),
+            variables,
+            image=image,
+            interpreter=scorer.environment.interpreter,
+        )
 
     def _build_fault(self, log: Callable[[str], None], given_up: threading.Event) -> None:
         fault = self._faults.take("build")
@@ -267,14 +283,7 @@ class Deployments:
         if fault.kind != "raise":
             time.sleep(fault.value)
             return program
-        return Program(
-            program.python,
-            program.root,
-            script.relative_to(program.root).as_posix(),
-            program.model_dir,
-            program.variables,
-            program.startup_seconds,
-        )
+        return replace(program, entry_script=script.relative_to(program.root).as_posix())
 
     def _watch_given_up(self, given_up: threading.Event, group: Group) -> None:
         while not group.ended.wait(0.1):
@@ -292,9 +301,12 @@ class Deployments:
             self._retire(old)
 
     def _retire(self, group: Group) -> None:
+        self._retiring.add(group)
+
         def work() -> None:
             group.retire()
             shutil.rmtree(group.program.root.parent, ignore_errors=True)
+            self._retiring.discard(group)
 
         threading.Thread(target=work, name="retire", daemon=True).start()
 

@@ -140,8 +140,12 @@ def start(
         detached: whether it outlives this process. Otherwise it ends when this process does.
 
     Raises:
-        TargetError: it did not come up.
+        UserError: a fault cannot be read, a package is missing, or the server did not come up.
     """
+    from toc_build.rehearsal.faults import parse
+
+    for text in faults:
+        parse(text)
     require_packages()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / READY).unlink(missing_ok=True)

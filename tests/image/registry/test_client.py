@@ -82,14 +82,33 @@ def test_one_that_stays_overloaded_is_given_up(fake: FakeRegistry, connect: Conn
     assert len(fake.slept) == ATTEMPTS - 1
 
 
-def test_one_that_does_not_answer_is_given_up_after_longer_and_longer_pauses(
-    fake: FakeRegistry, connect: Connect
-) -> None:
+def test_one_that_never_answered_is_given_up_soon(fake: FakeRegistry, connect: Connect) -> None:
     def nobody(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("connection refused")
 
     with pytest.raises(ImageError) as caught:
         fetch(connect(transport=httpx.MockTransport(nobody)), "sha256:1")
+
+    assert caught.value.code == "TOC-IMAGE-041"
+    assert fake.slept == [0.5, 1]
+
+
+def test_one_that_is_away_for_a_while_is_given_longer_and_longer_pauses(
+    fake: FakeRegistry, connect: Connect, blob: str
+) -> None:
+    away = False
+
+    def registry(request: httpx.Request) -> httpx.Response:
+        if away:
+            raise httpx.ReadError("the line broke")
+        return fake._answer(request)
+
+    connection = connect(transport=httpx.MockTransport(registry))
+    fetch(connection, blob)
+    away = True
+
+    with pytest.raises(ImageError) as caught:
+        fetch(connection, blob)
 
     assert caught.value.code == "TOC-IMAGE-041"
     assert fake.slept == [0.5, 1, 2, 4, 8]

@@ -14,7 +14,7 @@ import pytest
 from toc_build.rehearsal.scorers import replica as replicas
 from toc_build.rehearsal.scorers.failures import StartFailed
 from toc_build.rehearsal.scorers.group import Group
-from toc_build.rehearsal.scorers.replica import Program
+from toc_build.rehearsal.scorers.program import Program
 
 # What the launcher would become, without azmlinfsrv: it answers, and says which process it is.
 STAND_IN = """

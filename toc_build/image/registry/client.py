@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import httpx
 
 ATTEMPTS = 6
+_FIRST_ATTEMPTS = 3  # while nothing ever answered: more likely a wrong name than a line that broke
 _FIRST_PAUSE = 0.5  # seconds; doubled each time
 _LONGEST_PAUSE = 30.0
 _AGAIN = {408, 429, 500, 502, 503, 504}
@@ -55,6 +56,7 @@ class Connection:
         self._sleep = sleep
         self._find, self._azure = credentials, azure_token
         self._authorization: str | None = None
+        self._reached = False
         self._http = httpx.Client(
             base_url=name.api,
             transport=transport,
@@ -107,10 +109,11 @@ class Connection:
             try:
                 found = self._send(method, url, headers, content, params)
             except httpx.TransportError as error:
-                if attempt + 1 == attempts:
+                if attempt + 1 >= (attempts if self._reached else min(attempts, _FIRST_ATTEMPTS)):
                     raise self.unreachable(error) from None
                 self.pause(attempt)
                 continue
+            self._reached = True
             if found.status_code in ok:
                 return found
             if found.status_code not in _AGAIN or attempt + 1 == attempts:

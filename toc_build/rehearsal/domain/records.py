@@ -115,6 +115,8 @@ class EnvironmentDefinition(Record):
         conda_packages: what was asked of conda beside Python and pip.
         variables: environment variables.
         image: a whole image to run instead, when the user manages what is in it.
+        image_user, image_password: for the image's registry, where it wants them.
+        interpreter: Python within that image; None for the one on its PATH.
         dockerfile: the user's own Dockerfile.
         server: whether the inference server is put in without being asked for.
     """
@@ -126,6 +128,9 @@ class EnvironmentDefinition(Record):
     conda_packages: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     image: str | None = None
+    image_user: str | None = None
+    image_password: str | None = field(default=None, repr=False)
+    interpreter: str | None = None
     dockerfile: str | None = None
     server: bool = False
 

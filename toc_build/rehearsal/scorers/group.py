@@ -9,8 +9,12 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from toc_build.rehearsal.scorers.container import ContainerReplica
 from toc_build.rehearsal.scorers.failures import StartFailed
-from toc_build.rehearsal.scorers.replica import Program, Replica
+from toc_build.rehearsal.scorers.program import Program
+from toc_build.rehearsal.scorers.replica import Replica
+
+AnyReplica = Replica | ContainerReplica
 
 KEPT_LINES = 5000  # as many as the SDK asks for
 DRAIN_SECONDS = 60.0
@@ -30,7 +34,7 @@ class Group:
         self.program = program
         self._folder, self._on_change = folder, on_change
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self._replicas: list[Replica] = []
+        self._replicas: list[AnyReplica] = []
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._ending = threading.Event()
@@ -76,7 +80,7 @@ class Group:
             self._drain(replica)
             replica.stop()
 
-    def take(self, limit: int | None) -> Replica | None:
+    def take(self, limit: int | None) -> AnyReplica | None:
         """The replica with the least to do, counted as busier; None when all have `limit` requests.
 
         Args:
@@ -84,7 +88,7 @@ class Group:
         """
         with self._lock:
             living = [replica for replica in self._replicas if replica.alive]
-            if not living:
+            if not living or self._ending.is_set():
                 return None
             first = self._turn % len(living)  # of those with as little to do, the next in turn
             least = min(living[first:] + living[:first], key=lambda replica: self._busy.get(replica.port, 0))
@@ -94,7 +98,7 @@ class Group:
             self._turn += 1
             return least
 
-    def give_back(self, replica: Replica) -> None:
+    def give_back(self, replica: AnyReplica) -> None:
         """The replica has one request less."""
         with self._lock:
             self._busy[replica.port] -= 1
@@ -126,17 +130,20 @@ class Group:
         """Stops the replicas."""
         self._ending.set()
         with self._lock:
-            doomed, self._replicas = self._replicas, []
+            doomed = list(self._replicas)
         for replica in doomed:
-            replica.stop(grace_seconds)
+            replica.stop(grace_seconds)  # waits, also when another thread stops it already
+        with self._lock:
+            self._replicas.clear()
 
-    def _drain(self, replica: Replica) -> None:
+    def _drain(self, replica: AnyReplica) -> None:
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._busy.get(replica.port, 0) > 0 and replica.alive and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def _new(self) -> Replica:
-        return Replica(self.program, self._folder / f"replica-{next(self._numbers)}", self._lines.append)
+    def _new(self) -> AnyReplica:
+        kind = Replica if self.program.image is None else ContainerReplica
+        return kind(self.program, self._folder / f"replica-{next(self._numbers)}", self._lines.append)
 
     def _watch(self) -> None:
         """Starts crashed replicas again, as Kubernetes and container groups do."""

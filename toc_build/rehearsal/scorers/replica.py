@@ -8,55 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 from toc_build.rehearsal.scorers.failures import StartFailed
+from toc_build.rehearsal.scorers.program import WORKER_FAILED, WORKER_FAILED_STATUS, Program, answers
 from toc_build.targets.local import launcher
 from toc_build.targets.local.ports import listen
 
 TICK_SECONDS = 0.05
 WORKER_FAILED_SECONDS = 1.0  # how long the rest of the output may take
-WORKER_FAILED_STATUS = 3  # gunicorn's own exit status for it
-STARTUP_SECONDS = 300.0  # Azure's initial delay of the liveness probe is 310 s
 _KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
-# What gunicorn says when a worker ended. Before the replica was ready that is the end of its container,
-# although some gunicorns start another worker then, for ever.
-_WORKER_FAILED = re.compile(
-    r"Worker exiting \(pid: \d+\)|Worker \(pid:\d+\) (?:exited with code [1-9]|was sent SIG(?!TERM|QUIT|INT))"
-)
 CONFIG = Path(__file__).with_name("gunicorn_config.py")
-_PROBE = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-
-
-@dataclass(frozen=True)
-class Program:
-    """What a replica runs.
-
-    Attributes:
-        python: interpreter of the scoring environment.
-        root: its folder, as laid out.
-        entry_script: below that folder.
-        model_dir: `AZUREML_MODEL_DIR`, relative to the folder.
-        variables: the environment definition's own.
-        startup_seconds: how long `init()` may take.
-    """
-
-    python: Path
-    root: Path
-    entry_script: str
-    model_dir: str
-    variables: Mapping[str, str] = field(default_factory=dict)
-    startup_seconds: float = STARTUP_SECONDS
 
 
 class Replica:
@@ -136,7 +105,7 @@ class Replica:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(WORKER_FAILED_SECONDS)
                 raise StartFailed("the container ended: its worker did not start", WORKER_FAILED_STATUS)
-            if self._answers():
+            if answers(self.port):
                 self._ready = True
                 return
             if time.monotonic() > deadline:
@@ -147,9 +116,11 @@ class Replica:
     def stop(self, grace_seconds: float = 5.0) -> None:
         """Ends it: kindly first, then at once. Harmless when repeated."""
         with self._lock:
-            if self._stopped:
-                return
+            if not self._stopped:
+                self._end(grace_seconds)
             self._stopped = True
+
+    def _end(self, grace_seconds: float) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -180,20 +151,11 @@ class Replica:
             + f" {program.variables.get('GUNICORN_CMD_ARGS', '')}".rstrip(),
         }
 
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
-                connection.settimeout(1.0)
-                connection.sendall(_PROBE)
-                return connection.recv(64).startswith(b"HTTP/1.1 200")
-        except OSError:
-            return False
-
     def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         with self._process.stdout as output:
             for raw in output:
                 line = raw.decode("utf-8", "replace").rstrip("\r\n")
                 self._write(line)
-                if not self._ready and _WORKER_FAILED.search(line):
+                if not self._ready and WORKER_FAILED.search(line):
                     self._worker_failed.set()

@@ -8,9 +8,11 @@ engine has such a thing. It lives as long as somebody holds its standard input, 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import secrets
 import shlex
 import shutil
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,14 +134,29 @@ def refused(error: Exception, settings: ContainerSettings) -> TargetError:
 def address_of(
     container: Container, settings: ContainerSettings, *, isolated: bool
 ) -> tuple[str, int] | None:
-    """Where a running container is reached from this machine; None when the engine says nothing of it."""
+    """Where a running container is reached from this machine; None when it is not."""
     container.reload()
     networks: dict[str, Any] = container.attrs["NetworkSettings"]
     if isolated:
-        ip = networks["Networks"].get(NETWORK, {}).get("IPAddress")
-        return (ip, settings.port) if ip else None
+        found = networks["Networks"].get(NETWORK, {})
+        ip = found.get("IPAddress")
+        return (ip, settings.port) if ip and _has_part_in(ip, found.get("IPPrefixLen", 32)) else None
     published = networks["Ports"].get(f"{settings.port}/tcp") or []
     return (LOOPBACK, int(published[0]["HostPort"])) if published else None
+
+
+def _has_part_in(ip: str, prefix: int) -> bool:
+    """Whether this machine has an address in a container's network.
+
+    podman gives it none in a network without a way out, and an engine in a virtual machine has its own there.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect((ip, 9))  # sends nothing: the kernel chooses a way, and the address to come from
+        except OSError:
+            return False
+        own = str(asking.getsockname()[0])
+    return ipaddress.ip_address(own) in ipaddress.ip_network(f"{ip}/{prefix}", strict=False)
 
 
 def remove_orphans(owner: Path, engine: str) -> None:
@@ -156,7 +173,7 @@ def remove_orphans(owner: Path, engine: str) -> None:
                 all=True, filters={"label": f"{OWNER_LABEL}={owner.absolute()}"}, ignore_removed=True
             ):
                 with contextlib.suppress(APIError):
-                    container.remove(force=True)
+                    container.remove(v=True, force=True)
             forget_network(client)
 
 
@@ -216,14 +233,14 @@ def _environment(image: dict[str, Any], wish: Wish) -> dict[str, str]:
     return added
 
 
-def _volumes(wish: Wish) -> list[str]:
+def _volumes(wish: Wish) -> dict[str, dict[str, str]]:
     hooks = wish.folder / "gunicorn_hooks.py"  # a copy: an engine in a virtual machine sees the cache folder
     shutil.copyfile(HOOKS, hooks)
     hooks.chmod(0o644)
     mounts = {hooks: MOUNTED_HOOKS}
     if wish.settings.mounted:
         mounts |= {wish.bundle.code: MOUNTED_CODE, wish.bundle.model: MOUNTED_MODEL}
-    return [f"{source}:{place}:ro,z" for source, place in mounts.items()]
+    return {str(source): {"bind": place, "mode": "ro,z"} for source, place in mounts.items()}
 
 
 def _is_root(user: str | None) -> bool:

@@ -217,7 +217,7 @@ class ServerContainer(Server):
         status = ENGINE_GONE
         with contextlib.suppress(APIError, RequestException):
             api: Any = self._engine.client.api
-            status = int(api.wait(self._container.id, timeout=None, condition="next-exit")["StatusCode"])
+            status = int(api.wait(self._container.id, timeout=None)["StatusCode"])
         self._status = 128 - status if status > 128 else status
         self._exited.set()
         self._forwarder.stop_accepting()
@@ -266,7 +266,7 @@ def _remove(container: Container) -> None:
     from requests import RequestException
 
     with contextlib.suppress(APIError, RequestException):
-        container.remove(force=True)
+        container.remove(v=True, force=True)
 
 
 def _reachable(address: tuple[str, int]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from toc_build.rehearsal.domain.records import EnvironmentDefinition
@@ -56,6 +57,10 @@ def definition_of(ask: Ask, environment: Any) -> EnvironmentDefinition:
     if user_managed:
         found.dockerfile = docker.get("baseDockerfile") or None
         found.image = _image(docker)
+        registry = docker.get("baseImageRegistry") or {}
+        found.image_user, found.image_password = registry.get("username"), registry.get("password")
+        interpreter = str(python.get("interpreterPath") or "python")
+        found.interpreter = None if interpreter == "python" else interpreter
     return found
 
 
@@ -67,8 +72,20 @@ def _image(docker: dict[str, Any]) -> str | None:
     return str(image) if image else None
 
 
+def without_passwords(definition: Any) -> Any:
+    """A copy of a definition without the password of its image's registry."""
+    shown = copy.deepcopy(definition)
+    for name in ("docker", "Docker"):
+        docker = shown.get(name) if isinstance(shown, dict) else None
+        registry = docker.get("baseImageRegistry") if isinstance(docker, dict) else None
+        if isinstance(registry, dict):
+            registry["password"] = None
+    return shown
+
+
 def _payload(document: Document) -> dict[str, Any]:
-    return {**document["definition"], "name": document["name"], "version": document["version"]}
+    shown = without_passwords(document["definition"])
+    return {**shown, "name": document["name"], "version": document["version"]}
 
 
 def _register(ask: Ask) -> Any:

@@ -100,6 +100,7 @@ def dockerfile(scorer: Scorer, base: str) -> str:
     }
     lines = [f"FROM {base}"]
     lines += [f"ENV {name}={shlex.quote(value)}" for name, value in variables.items()]
+    lines.append("USER root")  # the SDK copies models in with the rights of its own temporary folder
     lines.append(f"WORKDIR {ROOT}")
     if scorer.environment.image is None:
         lines.append("COPY requirements.txt /tmp/requirements.txt")
@@ -107,10 +108,17 @@ def dockerfile(scorer: Scorer, base: str) -> str:
     lines.append(f"COPY {_ASSETS} {ROOT}")
     if scorer.models:
         lines.append(f"COPY {MODELS} {ROOT}/{MODELS}")
-    command = ["python", "-m", "azureml_inference_server_http", "--port", str(PORT)]
+    command = [
+        scorer.environment.interpreter or "python",
+        "-m",
+        "azureml_inference_server_http",
+        "--port",
+        str(PORT),
+    ]
     command += ["--entry_script", f"{ROOT}/{scorer.entry_script}"]
+    # ENTRYPOINT, not CMD: the base image may have one of its own.
     words = ", ".join(f'"{word}"' for word in command)
-    lines += [f"EXPOSE {PORT}", f"CMD [{words}]"]
+    lines += [f"EXPOSE {PORT}", f"ENTRYPOINT [{words}]"]
     return "\n".join(lines) + "\n"
 
 

@@ -11,6 +11,7 @@ from toc_build.rehearsal.domain.records import Service, Version
 from toc_build.rehearsal.domain.refusals import Refusal
 from toc_build.rehearsal.domain.services import ACI, AKS, ENDPOINT
 from toc_build.rehearsal.wire.http import Ask
+from toc_build.rehearsal.wire.v1.environments import without_passwords
 from toc_build.rehearsal.wire.v1.models import model_payload
 
 
@@ -118,7 +119,8 @@ def _cluster_part(ask: Ask, service: Service, version: Version, document: dict[s
 
 
 def _program(ask: Ask, version: Version) -> dict[str, Any]:
-    request = version.document.get("environmentImageRequest")
+    request = dict(version.document.get("environmentImageRequest") or {})
+    request["environment"] = without_passwords(request.get("environment"))
     models = []
     for identity in version.scorer.models:
         try:
