@@ -20,6 +20,7 @@ from toc_build.contract.images import Picture, generated_picture
 from toc_build.contract.rules import Breach
 from toc_build.contract.samples import Sample
 from toc_build.runtime import Detection
+from toc_build.runtime.report import ASKED, MEMORY_HEADER
 
 _DETECTOR = re.compile(r"\bdetector;dur=([0-9.]+)")
 _MOST_TIMEOUTS = 2
@@ -65,6 +66,7 @@ class Rounds:
         detector: likewise, what the detector took without the wait for its turn, as the scoring runtime
             tells.
         memory: bytes, measured after the requests of those numbers.
+        reported: bytes that the scorer itself said with its last answer.
     """
 
     requests: int = 0
@@ -75,6 +77,7 @@ class Rounds:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     detector: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[int, int] = field(default_factory=dict)
+    reported: int | None = None
 
     @property
     def fastest_seconds(self) -> float | None:
@@ -150,7 +153,7 @@ def ask_rounds(
         headers: sent with every request; they hold secrets.
         beside: another scorer, whose answers are read and timed but not judged.
         expectations: compare with the samples' expected detections; otherwise any valid answer will do.
-        memory: gives the judged scorer's memory in bytes.
+        memory: gives the judged scorer's memory in bytes; where it cannot, the scorer itself is asked.
         clock: gives seconds.
 
     Returns:
@@ -160,7 +163,7 @@ def ask_rounds(
     bodies = {sample.name: sample.read() for sample in samples}
     began = clock()
     with (
-        Scorer(uri, headers=headers, timeout=limits.timeout) as scorer,
+        Scorer(uri, headers={**(headers or {}), **ASKED}, timeout=limits.timeout) as scorer,
         Scorer(beside or uri, headers=headers, timeout=limits.timeout) as incumbent,
     ):
         run = _run(scorer, labels, samples, limits)
@@ -169,7 +172,7 @@ def ask_rounds(
                 if judged.requests >= max(limits.requests, len(samples)):
                     break
                 _ask(run, sample, bodies[sample.name], judged, expectations=expectations)
-                used = memory()
+                used = memory() or judged.reported
                 if used is not None:
                     judged.memory[judged.requests] = used
                 if beside is not None:
@@ -185,6 +188,7 @@ def _ask(run: Run, sample: Sample, body: bytes, found: Rounds, *, expectations: 
     found.requests += 1
     try:
         answer = run.scorer.post(body)
+        found.reported = _memory_in(answer.headers)
         found.timed(sample, answer)
         try:
             valid = detections_in(answer, width=sample.width, height=sample.height, labels=run.labels)
@@ -200,6 +204,11 @@ def _ask(run: Run, sample: Sample, body: bytes, found: Rounds, *, expectations: 
     except Unreachable as gone:
         reason = f"the scorer accepts no connections any more ({gone})"
         found.failure(Failure(sample.name, found.requests, "service.alive", reason))
+
+
+def _memory_in(headers: Mapping[str, str]) -> int | None:
+    told = headers.get(MEMORY_HEADER.lower(), "")
+    return int(told) if told.isdigit() else None
 
 
 def _ask_other(scorer: Scorer, sample: Sample, body: bytes, found: Rounds) -> None:

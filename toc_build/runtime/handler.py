@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from .detection import COORDINATES, KEYS, Detection, Violation, check_detections, plain
 from .image import PostedImage, TooManyPixels, decoder_limit, open_image
 from .image_header import ACCEPTED, UnreadableImage
+from .report import memory_report
 from .settings import ScoringSettings
 
 logger = logging.getLogger("toc_build.runtime")
@@ -125,7 +126,8 @@ class RequestHandler:
             return _json_answer({"error": error}, refusal.status, headers)
         # What the detector took, without the wait for its turn: a new version is compared by it under load
         # too.
-        return _json_answer(found, 200, {"Server-Timing": f"detector;dur={seconds * 1000:.2f}"})
+        headers = {"Server-Timing": f"detector;dur={seconds * 1000:.2f}"}
+        return _json_answer(found, 200, headers | memory_report(getattr(request, "headers", {})))
 
     def _score(self, request: Request, number: str) -> tuple[list[dict[str, Any]], float]:
         image = self._open(self._body(request), number)
