@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from support.model_repository import write_model_repository
 from support.real_base import shared_base
 
 from toc_build.paths import CACHE_VARIABLE
+
+# A shell that starts the tests in the background has SIGINT ignored; every command tested here would inherit
+# that, and their Ctrl-C would do nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
