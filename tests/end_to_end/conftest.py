@@ -119,9 +119,7 @@ def example(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.acceptance)])
-def on_its_engine(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Path], Path]:
+def on_its_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
     """Has a model repository served by each engine of the local target in turn."""
     engine: str = request.param
 
