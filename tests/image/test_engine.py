@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,18 @@ def test_another_image_under_the_same_name(engine: Engine, tmp_path: Path, uniqu
     assert engine.image_id(two) == second
     assert engine.remove(first)
     assert engine.remove(second)
+
+
+def test_an_image_that_is_removed_while_it_is_looked_at(
+    engine: Engine, tmp_path: Path, unique: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = {"Id": "sha256:" + hashlib.sha256(unique).hexdigest()}
+    listed = engine.client.api.images
+    monkeypatch.setattr(engine.client.api, "images", lambda: [gone, *listed()])
+    image = make_image(tmp_path / "image", [{"file": unique}], "toc-build-tests/raced:one")
+    image_id, loaded = engine.load(image)
+    assert loaded
+    assert engine.remove(image_id)
 
 
 def test_an_image_that_a_container_uses_stays(engine: Engine, tmp_path: Path, unique: bytes) -> None:

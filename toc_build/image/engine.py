@@ -166,11 +166,16 @@ class Engine:
 
     def _layers_it_has(self, image: BuiltImage) -> int:
         """How many of the image's lowest layers the engine has, in that order."""
+        from docker.errors import ImageNotFound
+
         wanted = json.loads(image.blob(image.config_digest).read_bytes())["rootfs"]["diff_ids"]
         api: Any = self.client.api
         best = 0
-        for other in self.client.images.list():
-            there = api.inspect_image(other.id).get("RootFS", {}).get("Layers") or []
+        for other in api.images():
+            try:
+                there = api.inspect_image(other["Id"]).get("RootFS", {}).get("Layers") or []
+            except ImageNotFound:  # somebody has removed it since it was listed
+                continue
             shared = 0
             for ours, theirs in zip(wanted, there, strict=False):
                 if ours != theirs:

@@ -36,7 +36,9 @@ for line in requests:
 
 
 def workers() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children() if "noise of the SDK" in " ".join(one.cmdline())]
+    """The workers that run; children of other tests may have ended without being waited for."""
+    running = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in running if "noise of the SDK" in " ".join(one.cmdline())]
 
 
 @pytest.fixture
