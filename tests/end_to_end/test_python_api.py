@@ -83,7 +83,7 @@ def test_a_second_repository_with_the_same_lock_shares_the_environment(
 
 
 def test_an_unknown_target_names_those_there_are(repository: Path) -> None:
-    with pytest.raises(TargetError, match="aks") as caught:
-        toc_build.deploy(repository, target="aks")
+    with pytest.raises(TargetError, match="'moon'") as caught:
+        toc_build.deploy(repository, target="moon")
     assert caught.value.code == "TOC-TARGET-002"
-    assert "local" in (caught.value.problems[0].fix or "")
+    assert "local, aci, aks" in (caught.value.problems[0].fix or "")
