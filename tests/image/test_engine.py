@@ -66,6 +66,8 @@ def test_another_image_under_the_same_name(engine: Engine, tmp_path: Path, uniqu
     assert loaded
     assert first != second
     assert engine.image_id(two) == second
+    assert engine.load(one) == (first, False)  # it was there, without its name
+    assert engine.client.images.get("toc-build-tests/same:name").id == first
     assert engine.remove(first)
     assert engine.remove(second)
 

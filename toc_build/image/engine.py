@@ -125,6 +125,7 @@ class Engine:
         """
         known = self.image_id(image)
         if known is not None:
+            self._name(known, image.reference_name)
             return known, False
         if progress is not None:
             progress(f"loading {image.reference_name} into the container engine")
@@ -155,6 +156,12 @@ class Engine:
         except APIError:
             return False
         return True
+
+    def _name(self, image_id: str, name: str) -> None:
+        """Give an image its name back, which another image may have taken since."""
+        found = self._find(image_id)
+        if found is not None and name not in found.tags:
+            found.tag(name)
 
     def _find(self, name: str) -> Image | None:
         from docker.errors import APIError
