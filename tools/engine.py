@@ -2,6 +2,7 @@
 
     tools/engine.py start     prints the engine's address, starting one unless one answers already
     tools/engine.py stop      ends the one that `start` started
+    tools/engine.py remove    ends it and deletes all that it kept
     tools/engine.py status    prints the address, or exits with 1
 
 `start` exits with 77 and one line that says why where no engine can run. Run by `.ci/run` and by
@@ -39,12 +40,15 @@ CANNOT_RUN = 77
 
 
 def main(command: str) -> None:
-    """Runs one of the three commands."""
+    """Runs one of the four commands."""
     if command == "start":
         address = running() or start()
         print(address)
     elif command == "stop":
         stop()
+    elif command == "remove":
+        stop()
+        remove()
     elif command == "status":
         address = running()
         print(address or "no engine answers")
@@ -188,6 +192,14 @@ def stop() -> None:
             sys.exit(f"engine: dockerd (process {pid}) still runs after 30 s, see {LOG}")
     if Path("/sys/class/net", BRIDGE).exists():
         subprocess.run(["ip", "link", "del", BRIDGE], check=False, capture_output=True)
+
+
+def remove() -> None:
+    """Deletes the folder of an engine that has ended."""
+    data = FOLDER / "data"
+    if os.path.ismount(data):  # an engine that was killed leaves it so
+        subprocess.run(["umount", "--lazy", str(data)], check=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 def read_pid(file: Path) -> int | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ import httpx
 import pytest
 from support.engine_proxy import EngineProxy
 from support.targets_bundles import (
+    PYTHON,
+    container_settings,
     containers_of,
     free_port,
     make_bundle,
@@ -30,7 +34,12 @@ from support.targets_deployer import deployer
 
 from toc_build.errors import TargetError
 from toc_build.targets import State
+from toc_build.targets.local import container_run
+from toc_build.targets.local.logs import ServiceLog
+from toc_build.targets.local.ports import listen
 from toc_build.targets.local.restarts import RestartPolicy
+from toc_build.targets.local.server_container import ServerContainer
+from toc_build.targets.local.settings import BundleReference, LocalSettings
 from toc_build.targets.local.state import StateFolder
 
 LOOKING = """
@@ -82,6 +91,46 @@ def test_it_has_as_little_as_it_needs(
     published = container.attrs["NetworkSettings"]["Ports"].values()
     assert all(place["HostIp"] == "127.0.0.1" for places in published for place in places or ())
     list(service.delete())
+    assert until(lambda: not containers_of(in_container, states))
+
+
+def test_services_that_begin_at_the_same_moment(
+    states: Path, tmp_path: Path, in_container: docker.DockerClient
+) -> None:
+    bundle = make_bundle(tmp_path / "bundle")
+    services = [target(states / name, free_port()) for name in "abcd"]
+    with ThreadPoolExecutor(len(services)) as pool:
+        list(pool.map(lambda service: list(service.apply(bundle)), services))
+    assert [service.status().state for service in services] == [State.READY] * 4
+    for service in services:
+        list(service.delete())
+    assert until(lambda: not containers_of(in_container, states))
+
+
+def test_a_network_that_goes_just_before_it_is_joined(
+    states: Path, tmp_path: Path, in_container: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, asked = container_run._network, []
+
+    def one_that_went(client: docker.DockerClient) -> str:
+        asked.append(client)
+        return f"{container_run.NETWORKS}that-went" if len(asked) == 1 else network(client)
+
+    monkeypatch.setattr(container_run, "_network", one_that_went)
+    bundle = make_bundle(tmp_path / "bundle")
+    (states / "a").mkdir(parents=True)
+    with contextlib.closing(listen(0)) as public:
+        server = ServerContainer(
+            BundleReference(bundle.root, bundle.digest),
+            LocalSettings(PYTHON, container=container_settings()),
+            public,
+            states / "a" / "servers" / "1",
+            ServiceLog(states / "a" / "log"),
+        )
+        assert len(asked) == 2
+        (container,) = containers_of(in_container, states)
+        assert container.status == "running"
+        server.kill()
     assert until(lambda: not containers_of(in_container, states))
 
 

@@ -14,6 +14,7 @@ import shlex
 import shutil
 import socket
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ from toc_build.targets.local.settings import LOOPBACK, BundleReference, Containe
 
 if TYPE_CHECKING:
     from docker import DockerClient
+    from docker.errors import APIError
     from docker.models.containers import Container
+    from docker.models.networks import Network
 
 HOOKS = Path(__file__).with_name("gunicorn_hooks.py")
 MOUNTS = "/toc-build"  # in the container
@@ -31,7 +34,7 @@ MOUNTED_MODEL = f"{MOUNTS}/model"
 MOUNTED_HOOKS = f"{MOUNTS}/gunicorn_hooks.py"
 OWNER_LABEL = "com.github.toc-build.owner"
 BUNDLE_LABEL = "com.github.toc-build.bundle"
-NETWORK = "toc-build-no-way-out"
+NETWORKS = "toc-build-no-way-out-"
 FALLBACK_USER = "10001:10001"
 TMP_SHARE = 0.5  # of the memory, at most, may be files in /tmp
 
@@ -66,6 +69,7 @@ def create(client: DockerClient, wish: Wish, *, isolated: bool) -> Container:
 
     Raises:
         TargetError: the image is not there, or the engine refuses, in its own words.
+        docker.errors.APIError: see `network_went`.
     """
     from docker.errors import APIError, ImageNotFound
     from docker.types import LogConfig
@@ -108,6 +112,8 @@ def create(client: DockerClient, wish: Wish, *, isolated: bool) -> Container:
             fix="deploy again: the image is built and loaded when it is missing",
         ) from None
     except APIError as error:
+        if network_went(error):
+            raise
         raise refused(error, settings) from None
 
 
@@ -138,7 +144,7 @@ def address_of(
     container.reload()
     networks: dict[str, Any] = container.attrs["NetworkSettings"]
     if isolated:
-        found = networks["Networks"].get(NETWORK, {})
+        found: dict[str, Any] = next(iter(networks["Networks"].values()), {})
         ip = found.get("IPAddress")
         return (ip, settings.port) if ip and _has_part_in(ip, found.get("IPPrefixLen", 32)) else None
     published = networks["Ports"].get(f"{settings.port}/tcp") or []
@@ -181,27 +187,38 @@ def forget_network(client: DockerClient) -> None:
     """Remove the network without a way out, unless a container uses it."""
     from docker.errors import APIError
 
-    with contextlib.suppress(APIError):
-        client.networks.get(NETWORK).remove()
+    for network in _networks(client):
+        with contextlib.suppress(APIError):  # in use, or another has just removed it
+            network.remove()
+
+
+def network_went(error: APIError) -> bool:
+    """Whether a container does not start because its network was removed after `create` had found it."""
+    said = str(error.explanation or error)
+    return bool(error.status_code == HTTPStatus.NOT_FOUND and "network" in said and "not found" in said)
 
 
 def _network(client: DockerClient) -> str:
-    """The network without a way out, made if it is not there."""
-    from docker.errors import APIError, NotFound
+    """The name of the network without a way out, made if it is not there.
 
-    try:
-        client.networks.get(NETWORK)
-    except NotFound:
-        with contextlib.suppress(APIError):  # another service has just made it
-            client.networks.create(
-                NETWORK,
-                driver="bridge",
-                internal=True,
-                check_duplicate=True,
-                options={"com.docker.network.bridge.enable_icc": "false"},
-                labels={OWNER_LABEL: "shared"},
-            )
-    return NETWORK
+    Two services that begin at the same moment may both make one. Each has a name of its own, since an engine
+    that has two of one name lets no container join either; everybody takes the oldest.
+    """
+    if not _networks(client):
+        client.networks.create(
+            f"{NETWORKS}{secrets.token_hex(3)}",
+            driver="bridge",
+            internal=True,
+            options={"com.docker.network.bridge.enable_icc": "false"},
+            labels={OWNER_LABEL: "shared"},
+        )
+    found = sorted(_networks(client), key=lambda network: (network.attrs.get("Created", ""), network.id))
+    return str(found[0].name) if found else NETWORKS  # another service has just removed it
+
+
+def _networks(client: DockerClient) -> list[Network]:
+    found = client.networks.list(names=[NETWORKS])
+    return [network for network in found if str(network.name).startswith(NETWORKS)]
 
 
 def _command(image: dict[str, Any], settings: ContainerSettings) -> list[str] | None:

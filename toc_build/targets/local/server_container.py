@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 REACH_SECONDS = 1.0
 SETTLE_SECONDS = 2.0  # a server that is to end is first given what is on its way to it, but not for ever
+NETWORK_TRIES = 5  # another service that ends may remove the network just before a container joins it
 ENGINE_GONE = 125  # the exit status of a container of which the engine says nothing any more
 
 
@@ -116,6 +117,15 @@ class ServerContainer(Server):
         """A started container, the connection to its standard streams, and where it is reached."""
         from docker.errors import APIError
 
+        for tries_left in reversed(range(NETWORK_TRIES)):
+            try:
+                return self._run_once(isolated=isolated)
+            except APIError as error:
+                if not tries_left or not container_run.network_went(error):
+                    raise container_run.refused(error, self._how) from None
+        raise AssertionError  # the last try has returned or raised
+
+    def _run_once(self, *, isolated: bool) -> tuple[Container, Any, tuple[str, int] | None]:
         lead = min(STACK_LEAD_SECONDS, self.settings.readiness_seconds / 4)
         wish = container_run.Wish(
             self.bundle,
@@ -132,9 +142,6 @@ class ServerContainer(Server):
             container.start()
             self._deadline = time.monotonic() + self.settings.readiness_seconds
             return container, connection, container_run.address_of(container, self._how, isolated=isolated)
-        except APIError as error:
-            _remove(container)
-            raise container_run.refused(error, self._how) from None
         except BaseException:
             _remove(container)
             raise
