@@ -1,4 +1,4 @@
-"""What the rules about the Azure ML SDK v1 share: when its support ended, and that its targets have successors."""
+"""Shared by the rules about the Azure ML SDK v1: when its support ended, and what follows its targets."""
 
 from __future__ import annotations
 
