@@ -119,9 +119,13 @@ class Rehearsal:
 
 @contextmanager
 def rehearsal(folder: Path, *faults: str) -> Iterator[Rehearsal]:
-    """A rehearsal of its own, with an empty workspace."""
+    """A rehearsal of its own, with an empty workspace.
+
+    The SDK trusts its authority alone: it reads all that it trusts anew for each request.
+    """
     with process.temporary(faults) as running:
         environ = rehearsed(os.environ, running)
+        environ["REQUESTS_CA_BUNDLE"] = str(running.folder / "tls" / "authority.pem")
         values = running.values
         name = WorkspaceName(values["subscription"], values["resource_group"], values["workspace"])
         with Client(name, ensure_sdk_v1, interactive=False, environ=environ) as client:

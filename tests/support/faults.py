@@ -57,7 +57,8 @@ def _before_answer(lines: str) -> Callable[[Path], None]:
     return detector(lambda text: text.replace("        time.sleep", body + "        time.sleep"))
 
 
-# It accepts from the server's private socket before the server does, and answers what is no HTTP.
+# It accepts before the server does, and answers what is no HTTP: from the private socket of the local target,
+# from the one socket of a replica in Azure.
 _GARBAGE = """
 def _garbage():
     import os

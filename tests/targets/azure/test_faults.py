@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from support.azure_place import Rehearsal, new_name, version
 from support.targets_bundles import HandMadeBundle
@@ -114,26 +112,4 @@ def test_a_first_version_with_a_fault(azure: Rehearsal, fault: str) -> None:
         assert target(azure, name).live() is None
     list(target(azure, name).apply(one))
     assert answering(target(azure, name)) == "one"
-    list(target(azure, name).delete())
-
-
-# The whole proof is 200 of them: TOC_FAULT_SEEDS=200 python3 dev.py acceptance -- -k schedule
-SEEDS = range(int(os.environ.get("TOC_FAULT_SEEDS", "3")))
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_schedule_of_faults(azure: Rehearsal, seed: int) -> None:
-    """Whatever goes wrong and how often: one or two answers, and in the end two does."""
-    name = new_name("random")
-    list(target(azure, name).apply(azure.bundle("one")))
-    two = azure.bundle("two", model=f"seed {seed}")
-    models = set(azure.models())
-    azure.fault(f"random:{seed}")
-    attempt(azure, name, two)
-    azure.calm()
-    assert answering(target(azure, name)) in ("one", "two")
-    list(target(azure, name).apply(two))
-    assert answering(target(azure, name)) == "two"
-    assert len(set(azure.models()) - models) == 1
-    whole(azure, name, set(azure.models()))
     list(target(azure, name).delete())

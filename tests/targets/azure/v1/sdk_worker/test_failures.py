@@ -61,3 +61,26 @@ def test_whatever_else() -> None:
     failure = explain(KeyError("x"))
     assert failure.kind == "unexpected"
     assert "KeyError" in failure.message
+
+
+class StorageResponse:
+    """azure-core's: its text is a method, which fails when the answer was cut off."""
+
+    status_code = 429
+
+    def __init__(self, content: str | None) -> None:
+        self._content = content
+
+    def text(self) -> str:
+        if self._content is None:
+            raise AttributeError("no content was read")
+        return self._content
+
+
+@pytest.mark.parametrize("content", [None, "<Error/>", '{"error": {"code": "ServerBusy", "message": "slower"}}'])
+def test_the_answer_of_a_storage_account(content: str | None) -> None:
+    error = WebserviceException("Operation failed")
+    error.response = StorageResponse(content)  # type: ignore[attr-defined]
+    failure = explain(error)
+    assert failure.kind == "busy"
+    assert ("slower" if content and content.startswith("{") else "Operation failed") in failure.message

@@ -69,8 +69,13 @@ def words(error: BaseException) -> str:
         inner = _message_of(_unquoted(found[1]))
         if inner:
             return inner
-    response = getattr(error, "response", None)
-    inner = _message_of(getattr(response, "text", "") or "")
+    content = getattr(getattr(error, "response", None), "text", "")
+    if callable(content):  # requests has the text there, azure-core a method that may have nothing to read
+        try:
+            content = content()
+        except Exception:  # noqa: BLE001 - the exception's own words are left
+            content = ""
+    inner = _message_of(str(content or ""))
     return inner or text
 
 
