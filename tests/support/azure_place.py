@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +61,15 @@ class Rehearsal:
     def models(self) -> list[str]:
         """The ids of all models."""
         return sorted(self.running.ask("GET", "status")["models"])
+
+    def sent(self, kind: str, name: str) -> dict[str, Any]:
+        """What Azure was sent of a `service` or `compute`, all requests together, less its secrets."""
+        database = sqlite3.connect(f"file:{self.running.folder / 'state.sqlite'}?mode=ro", uri=True)
+        try:
+            query = "SELECT body FROM documents WHERE kind=? AND name=?"
+            return dict(json.loads(database.execute(query, (kind, name)).fetchone()[0])["document"])
+        finally:
+            database.close()
 
     def bundle(
         self, version: str, fault: str | None = None, *, model: str = "1 2 3", **parts: Any

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import os
 import select
 import socket
 import ssl
@@ -16,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -358,10 +360,16 @@ class Scorer:
         headers = None if keep_alive else {"Connection": "close"}
         local = self._url.host in _LOOPBACK  # a proxy from the environment is never meant for this machine
         # Certificates are read where they are needed; it takes longer than a dozen requests.
-        verify = True if self._url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        verify = trusted() if self._url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         return httpx.Client(
             limits=limits, headers=headers, timeout=self._timeout, trust_env=not local, verify=verify
         )
+
+
+def trusted() -> ssl.SSLContext | bool:
+    """Whose certificates are good: those in SSL_CERT_FILE, also where no proxy of the environment counts."""
+    named = os.environ.get("SSL_CERT_FILE")
+    return ssl.create_default_context(cafile=named) if named and Path(named).is_file() else True
 
 
 def _half(error: Exception) -> bool:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from support.azure_place import Rehearsal, rehearsal
+from support.cheap_server import write_cheap_server
 
+from toc_build.environment import ensure_sdk_v1
 from toc_build.paths import CACHE_VARIABLE
 
 IN_EVERY_RUN = {
@@ -31,9 +33,13 @@ IN_EVERY_RUN = {
     "test_fault_schedules.py": set(),
     "test_faulty_versions.py": set(),
     "test_look.py": {"test_clusters", "test_a_fitting_plan_has_no_error"},
+    "test_options.py": {"test_options[container]"},
     "test_secrets.py": set(),
     "test_transaction.py": {"test_the_names_of_candidates"},
 }
+
+# What the SDK waits before it asks again: how often it asks counts here, not when.
+IMPATIENT = {f"AZUREML_DEFAULT_{name}BACKOFF": "0" for name in ("", "500_", "503_")}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,8 +53,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache of this run: the SDK's environment and the scorers' are made once."""
-    return tmp_path_factory.mktemp("toc-build-cache")
+    """The cache of this run: the SDK's environment and the scorers' are made once; TOC_TEST_CACHE keeps it."""
+    kept = os.environ.get("TOC_TEST_CACHE")
+    return Path(kept) if kept else tmp_path_factory.mktemp("toc-build-cache")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +66,23 @@ def azure(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         with rehearsal(tmp_path_factory.mktemp("azure")) as found:
+            yield found
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def cheap(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """A rehearsal whose scorers start at once, signed in."""
+    folder = tmp_path_factory.mktemp("cheap")
+    before = dict(os.environ)
+    os.environ[CACHE_VARIABLE] = str(shared_cache)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    try:
+        ensure_sdk_v1()
+        os.environ.update(IMPATIENT, UV_FIND_LINKS=str(write_cheap_server(folder / "wheels")), UV_NO_INDEX="1")
+        with rehearsal(folder / "azure") as found:
             yield found
     finally:
         os.environ.clear()

@@ -7,41 +7,17 @@ The whole proof is 200 seeds: TOC_FAULT_SEEDS=0-200 python3 dev.py acceptance --
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from support.azure_place import Rehearsal, new_name, rehearsal, version
-from support.cheap_server import write_cheap_server
+from support.azure_place import Rehearsal, new_name, version
 
-from toc_build.environment import ensure_sdk_v1
 from toc_build.errors import TargetError
-from toc_build.paths import CACHE_VARIABLE
 from toc_build.targets.azure.target import AzureTarget
 from toc_build.targets.protocol import State
 
 pytestmark = pytest.mark.end_to_end
 
 SEEDS = range(*map(int, os.environ.get("TOC_FAULT_SEEDS", "0-5").split("-")))
-# What the SDK waits before it asks again: how often it asks counts here, not when.
-IMPATIENT = {f"AZUREML_DEFAULT_{name}BACKOFF": "0" for name in ("", "500_", "503_")}
-
-
-@pytest.fixture(scope="module")
-def cheap(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """A rehearsal whose scorers start at once, signed in."""
-    folder = tmp_path_factory.mktemp("cheap")
-    before = dict(os.environ)
-    os.environ[CACHE_VARIABLE] = str(shared_cache)
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    try:
-        ensure_sdk_v1()
-        os.environ.update(IMPATIENT, UV_FIND_LINKS=str(write_cheap_server(folder / "wheels")), UV_NO_INDEX="1")
-        with rehearsal(folder / "azure") as found:
-            yield found
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def target(azure: Rehearsal, name: str) -> AzureTarget:

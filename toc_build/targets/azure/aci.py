@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from toc_build.repository.target_schema import AciTarget
@@ -15,10 +16,17 @@ _ANEW = frozenset(
 
 
 class Aci:
-    """One container: for trying out, and for small loads."""
+    """One container: for trying out, and for small loads.
+
+    Args:
+        root: the folder that the certificate's files are relative to.
+    """
 
     name = "aci"
     cost = Cost.METERED
+
+    def __init__(self, root: Path = Path()) -> None:
+        self._root = root
 
     @staticmethod
     def settings(section: AciTarget) -> dict[str, Any]:
@@ -55,13 +63,13 @@ class Aci:
         values: dict[str, Any] = {
             "auth_enabled": settings["auth"] == "key",
             "enable_app_insights": settings["enable_app_insights"],
+            "ssl_enabled": bool(ssl),
         }
         if ssl:
             values.update(
-                ssl_enabled=True,
                 ssl_cname=ssl,
-                ssl_cert_pem_file=settings["ssl.cert_pem_file"],
-                ssl_key_pem_file=settings["ssl.key_pem_file"],
+                ssl_cert_pem_file=str(self._root / settings["ssl.cert_pem_file"]),
+                ssl_key_pem_file=str(self._root / settings["ssl.key_pem_file"]),
             )
         if update:
             return values

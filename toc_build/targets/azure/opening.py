@@ -107,7 +107,7 @@ def _aci(repository: Repository) -> tuple[Kind, str, dict[str, Any]]:
     name = repository.config.service.name
     default = name[: _NAME_LENGTH - len(_ACI)].rstrip("-") + _ACI
     settings = _with_files(Aci.settings(resolved), repository.root) | _both(resolved)
-    return Aci(), resolved.service_name or default, settings
+    return Aci(repository.root), resolved.service_name or default, settings
 
 
 def _aks(repository: Repository, compute_target_name: str | None) -> tuple[Kind, str, dict[str, Any]]:
@@ -143,7 +143,7 @@ def _common(repository: Repository) -> dict[str, Any]:
 
 
 def _with_files(settings: dict[str, Any], root: Path) -> dict[str, Any]:
-    """The paths of certificates are relative to the repository."""
+    """A certificate's files, relative to the repository, are there; another certificate is another setting."""
     for name in ("ssl.cert_pem_file", "ssl.key_pem_file"):
         if settings[name] is None:
             continue
@@ -155,7 +155,8 @@ def _with_files(settings: dict[str, Any], root: Path) -> dict[str, Any]:
                 where=f"deploy.yml targets -> aci -> {name.replace('.', ' -> ')}",
                 fix="put the file there (and keep it out of git), or name the right one.",
             )
-        settings[name] = str(path)
+        if name == "ssl.cert_pem_file":
+            settings["ssl.certificate"] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return settings
 
 

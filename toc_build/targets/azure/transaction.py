@@ -191,8 +191,8 @@ class Transaction:
         yield self._work.start("init", "changing the service in place")
         if set(self._changed(live)) <= AROUND:
             tags, properties = self._work.marks(judged=True)
-            arguments = {"name": self._work.place.service, "tags": tags, "properties": properties}
-            yield from self._work.operation("retag", **arguments)
+            words = {"tags": tags, "properties": properties, "description": self._work.settings["description"]}
+            yield from self._work.operation("retag", name=self._work.place.service, **words)
         else:
             specification = self._work.specification(self._work.place.service, update=True, judged=True)
             yield from self._work.ask_for(specification, anew=False)

@@ -121,11 +121,13 @@ class Services:
             )
         return {"operation": operations.last_part(service._operation_endpoint)}  # noqa: SLF001
 
-    def retag(self, name: str, tags: dict[str, str], properties: dict[str, str]) -> dict[str, Any]:
-        """Change tags and add properties, nothing else; returns the `operation`, None when it is done."""
+    def retag(
+        self, name: str, tags: dict[str, str], properties: dict[str, str], description: str | None = None
+    ) -> dict[str, Any]:
+        """Change tags and description, add properties; returns the `operation`, None when it is done."""
         service = self._open(name)
         quirks.mend_endpoints()
-        service.update(tags=tags, properties=properties)
+        service.update(tags=tags, properties=properties, description=description)
         return {"operation": operations.last_part(service._operation_endpoint)}  # noqa: SLF001
 
     def restore(self, name: str, payload: dict[str, Any]) -> dict[str, Any]:
