@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from support.targets_bundles import HandMadeBundle, make_bundle
 
+from toc_build.contract.client import trusted
 from toc_build.environment import ensure_sdk_v1
 from toc_build.rehearsal import process
 from toc_build.rehearsal.process import Running
@@ -61,6 +62,11 @@ class Rehearsal:
     def models(self) -> list[str]:
         """The ids of all models."""
         return sorted(self.running.ask("GET", "status")["models"])
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request so far, as the rehearsal logged it."""
+        lines = (self.running.folder / process.LOG).read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines]
 
     def sent(self, kind: str, name: str) -> dict[str, Any]:
         """What Azure was sent of a `service` or `compute`, all requests together, less its secrets."""
@@ -145,7 +151,7 @@ def rehearsal(folder: Path, *faults: str) -> Iterator[Rehearsal]:
 
 def version(uri: str, headers: dict[str, str]) -> str:
     """The version that answers there."""
-    answer = httpx.post(uri, content=b"x", headers=headers, timeout=30, trust_env=False)
+    answer = httpx.post(uri, content=b"x", headers=headers, timeout=30, trust_env=False, verify=trusted())
     return str(answer.raise_for_status().json()["version"])
 
 

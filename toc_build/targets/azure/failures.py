@@ -119,7 +119,8 @@ def name_taken(live: Live, place: Place) -> TargetError:
         f"the workspace has a service {live.name} that toc-build did not make",
         code="TOC-AZURE-021",
         where=place.where("service", "name"),
-        fix="choose another service -> name in deploy.yml, or delete that service in Azure ML studio first",
+        fix=f"choose another name (targets -> {place.kind.name} -> service_name in deploy.yml), or delete that "
+        "service in Azure ML studio first",
     )
 
 

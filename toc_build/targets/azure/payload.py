@@ -86,6 +86,11 @@ class Live:
     payload: Mapping[str, Any]
 
     @property
+    def ours(self) -> bool:
+        """Whether toc-build made it."""
+        return self.version is not None or bool(self.made_by)
+
+    @property
     def target(self) -> str:
         """The target that its kind belongs to."""
         return {"AKSENDPOINT": "aks"}.get(self.wire, self.wire.lower())

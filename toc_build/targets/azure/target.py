@@ -13,7 +13,7 @@ from typing import Any
 
 from toc_build.errors import TargetError
 from toc_build.findings import Finding
-from toc_build.targets.azure import lock
+from toc_build.targets.azure import failures, lock
 from toc_build.targets.azure.look import missing_cluster
 from toc_build.targets.azure.payload import Live, read_live
 from toc_build.targets.azure.place import Place, candidate_name
@@ -150,15 +150,20 @@ class AzureTarget:
             lines = again
 
     def delete(self) -> Iterator[Event]:
-        """Delete the service and a candidate that was left beside it."""
+        """Delete the service and a candidate that was left beside it.
+
+        Raises:
+            TargetError: the name is that of a service that toc-build did not make.
+        """
         steps = Steps({"stop": 900.0})
-        client = self._client
+        client, service = self._client, self._place.service
         with lock.held(self._place.lock, "delete"):
-            names = [
-                name
-                for name in (candidate_name(self._place.service), self._place.service)
-                if client.call("service", name=name) is not None
-            ]
+            described = {name: client.call("service", name=name) for name in (candidate_name(service), service)}
+            found = {name: read_live(payload, self._place.kind) for name, payload in described.items()}
+            live = found[service]
+            if live is not None and not live.ours:
+                raise failures.name_taken(live, self._place)
+            names = [name for name, one in found.items() if one is not None and one.ours]
             if not names:
                 return
             yield steps.start("stop", "deleting the service")

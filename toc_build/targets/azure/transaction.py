@@ -231,6 +231,8 @@ class Transaction:
         left = self._work.find(candidate_name(self._work.place.service))
         if left is None:
             return
+        if not left.ours:
+            raise failures.name_taken(left, self._work.place)
         if left.made_by and left.made_by != self._work.by and failures.is_recent(left.tags.get(SINCE, "")):
             raise TargetError(
                 f"this service is being changed by {left.tags[MADE_BY]} (since {left.tags.get(SINCE)})",

@@ -7,7 +7,7 @@ from typing import Any
 
 from toc_build.rehearsal.domain.records import Service
 from toc_build.rehearsal.domain.refusals import Refusal
-from toc_build.rehearsal.domain.services import ENDPOINT
+from toc_build.rehearsal.domain.services import ACI, ENDPOINT
 from toc_build.rehearsal.wire.http import Ask, words
 from toc_build.rehearsal.wire.v1.patches import apply_patch
 from toc_build.rehearsal.wire.v1.service_requests import add_version, auth_of, check_version, scorer_of
@@ -56,7 +56,8 @@ def changed(ask: Ask, name: str, patch: Any) -> Change:
         if path in auth:
             auth[path] = bool(item.get("value"))
     service.auth = auth_of(auth, default="none")
-    service.tls = bool(after.get("sslEnabled"))
+    if service.kind == ACI:  # on a cluster it is the cluster's
+        service.tls = bool(after.get("sslEnabled"))
     change = Change(service)
     if service.kind == ENDPOINT:
         _change_versions(ask, change, versions)
