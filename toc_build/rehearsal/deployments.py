@@ -141,7 +141,7 @@ class Deployments:
         with self._lock:
             groups = {*self._groups.values(), *self._logs.values(), *self._retiring}
             self._groups.clear()
-        threads = [threading.Thread(target=group.stop, args=(1.0,)) for group in groups]
+        threads = [threading.Thread(target=group.stop, args=(0.2,)) for group in groups]
         for thread in threads:
             thread.start()
         for thread in threads:

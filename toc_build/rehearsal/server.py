@@ -211,7 +211,7 @@ async def _main(folder: Path, faults: Faults) -> None:
         loop.add_signal_handler(number, stop.set)
 
     def wait_for_parent() -> None:
-        while sys.stdin.buffer.read(1):
+        while os.read(0, 1):  # not sys.stdin: at its end Python waits for whoever holds that
             continue
         loop.call_soon_threadsafe(stop.set)
 

@@ -14,7 +14,6 @@ import pytest
 from support.azure_place import Rehearsal, rehearsal
 from support.cheap_server import write_cheap_server
 
-from toc_build.environment import ensure_sdk_v1
 from toc_build.paths import CACHE_VARIABLE
 
 IN_EVERY_RUN = {
@@ -79,15 +78,17 @@ def azure(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="module")
 def cheap(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """A rehearsal whose scorers start at once, signed in."""
+    """A rehearsal whose scorers start at once, signed in; the environments of these are its own."""
     folder = tmp_path_factory.mktemp("cheap")
+    wheels = write_cheap_server(folder / "wheels")
     before = dict(os.environ)
-    os.environ[CACHE_VARIABLE] = str(shared_cache)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.update(IMPATIENT, UV_FIND_LINKS=str(wheels), UV_NO_INDEX="1")
+    os.environ[CACHE_VARIABLE] = str(folder / "cache")
     try:
-        ensure_sdk_v1()
-        os.environ.update(IMPATIENT, UV_FIND_LINKS=str(write_cheap_server(folder / "wheels")), UV_NO_INDEX="1")
         with rehearsal(folder / "azure") as found:
+            del os.environ["UV_FIND_LINKS"], os.environ["UV_NO_INDEX"]
+            os.environ[CACHE_VARIABLE] = str(shared_cache)
             yield found
     finally:
         os.environ.clear()

@@ -7,6 +7,7 @@ ends with this server however that ends.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shlex
 import shutil
@@ -44,6 +45,7 @@ class Replica:
         self._program, self._folder, self._write = program, folder, write
         self._lock = threading.Lock()
         self._stopped = False
+        self._killed_at = math.inf
         self._ready = False
         self._worker_failed = threading.Event()
         (folder / "tmp").mkdir(parents=True)
@@ -114,17 +116,18 @@ class Replica:
         raise StartFailed("the deployment was given up")
 
     def stop(self, grace_seconds: float = 5.0) -> None:
-        """Ends it: kindly first, then at once. Harmless when repeated."""
+        """Ends it: kindly first, then at once. Harmless when repeated; the shortest grace counts."""
+        self._killed_at = min(self._killed_at, time.monotonic() + grace_seconds)
         with self._lock:
             if not self._stopped:
-                self._end(grace_seconds)
+                self._end()
             self._stopped = True
 
-    def _end(self, grace_seconds: float) -> None:
+    def _end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(grace_seconds)
+        while self.alive and time.monotonic() < self._killed_at:
+            time.sleep(TICK_SECONDS)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
