@@ -24,33 +24,30 @@ def target(azure: Rehearsal, name: str) -> AzureTarget:
     return azure.aks(name, deadlines={"schedule": 5.0, "build": 5.0, "init": 4.0, "ready": 8.0}, replicas=1)
 
 
-def answering(found: AzureTarget) -> str:
-    uri = found.status().scoring_uri
-    assert uri is not None
-    return version(uri, found.headers())
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_schedule_of_faults(cheap: Rehearsal, seed: int) -> None:
-    """One or two answers, and in the end two does; a failure that is told names its cause and a way out."""
+    """Callers get one's answers or two's all the time, and in the end two's; what fails is told."""
     name = new_name("random")
-    list(target(cheap, name).apply(cheap.bundle("one")))
+    found = target(cheap, name)
+    list(found.apply(cheap.bundle("one")))
+    uri, headers = str(found.status().scoring_uri), found.headers()
     two = cheap.bundle("two", model=f"seed {seed}")
     models = set(cheap.models())
     cheap.fault(f"random:{seed}")
+    codes: list[str] = []
     try:
-        list(target(cheap, name).apply(two))
+        list(found.apply(two))
     except TargetError as error:
-        problem = error.problems[0]
-        assert problem.code not in ("TOC-AZURE-011", "TOC-AZURE-015"), str(error)
-        assert problem.fix, str(error)
+        codes = [problem.code for problem in error.problems]
+        assert not {"TOC-AZURE-011", "TOC-AZURE-015"} & set(codes), str(error)
+        assert error.problems[0].fix, str(error)
     finally:
         cheap.calm()
-    found = target(cheap, name)
-    assert found.status().state is State.READY
-    assert answering(found) in ("one", "two")
+    assert version(uri, headers) in ("one", "two")
+    assert found.status().state is State.READY or "TOC-AZURE-023" in codes
     list(found.apply(two))
-    assert answering(found) == "two"
+    assert found.status().state is State.READY
+    assert version(uri, headers) == "two"
     assert len(set(cheap.models()) - models) == 1
     assert [one for one in cheap.services() if one.startswith(name)] == [name]
     list(found.delete())

@@ -28,6 +28,7 @@ from toc_build.targets.azure.specification import make_specification
 from toc_build.targets.azure.work import PAUSES, Doing, Work
 from toc_build.targets.protocol import Candidate, Event, Judge, State, Version
 
+RESTORE_TRIES = 2
 _SCALING = frozenset(
     {
         "replicas",
@@ -255,23 +256,35 @@ class Transaction:
             _add(error, f"{name} could not be removed; the next apply will", second)
 
     def _restore(self, live: Live, error: BaseException, *, anew: bool) -> None:
-        """Put the version before back in place: from its bundle, or as Azure described it."""
+        """Put the version before back in place; what stopped the new one may stop the first try, too."""
+        second: UserError | None = None
+        for _ in range(RESTORE_TRIES):
+            try:
+                self._put_back(live, anew=anew)
+            except UserError as failed:
+                second = failed
+            else:
+                return
+        if second is not None:
+            _add(error, "the version before could not be put back: `toc-build rollback` does it", second)
+
+    def _put_back(self, live: Live, *, anew: bool) -> None:
+        """The version before, from its bundle, or as Azure described it."""
         version = live.version
         root = self._work.place.find_bundle(version.digest) if version else None
-        try:
-            if version is None or root is None:
-                if anew:
-                    raise TargetError("its bundle is not on this machine any more", code="TOC-TARGET-005")
-                asked = self._work.client.call("restore", name=live.name, payload=dict(live.payload))
-            else:
-                asked = self._work.client.call(
-                    "deploy" if anew else "update",
-                    specification=self._earlier(live, version, root, anew=anew),
-                )
-            if asked["operation"] is not None:
-                self._work.client.call("wait", operation=asked["operation"], pause_seconds=PAUSES)
-        except UserError as second:
-            _add(error, "the version before could not be put back: `toc-build rollback` does it", second)
+        if version is not None and root is not None:
+            call = "deploy" if anew else "update"
+            specification = self._earlier(live, version, root, anew=anew)
+            asked = self._work.client.call(call, specification=specification)
+        elif anew:
+            raise TargetError("its bundle is not on this machine any more", code="TOC-TARGET-005")
+        else:
+            asked = self._work.client.call("restore", name=live.name, payload=dict(live.payload))
+        if asked["operation"] is None:
+            return
+        ended = self._work.client.call("wait", operation=asked["operation"], pause_seconds=PAUSES)
+        if ended["state"] != "Succeeded":
+            raise TargetError(ended["message"] or f"it ended as {ended['state']}", code="TOC-AZURE-023")
 
     def _earlier(self, live: Live, version: Version, root: Path, *, anew: bool) -> dict[str, Any]:
         """The request that makes an earlier version what answers again, with the tags of then."""

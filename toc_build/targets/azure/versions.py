@@ -149,5 +149,8 @@ def _quietly(work: Work, call: str, **arguments: Any) -> None:
     from toc_build.targets.azure.work import PAUSES
 
     asked = work.client.call(call, **arguments)
-    if asked["operation"] is not None:
-        work.client.call("wait", operation=asked["operation"], pause_seconds=PAUSES)
+    if asked["operation"] is None:
+        return
+    ended = work.client.call("wait", operation=asked["operation"], pause_seconds=PAUSES)
+    if ended["state"] != "Succeeded":
+        raise TargetError(ended["message"] or f"it ended as {ended['state']}", code="TOC-AZURE-023")
