@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.repository_wheels import write_wheel
 
-_SERVER = '''
+_SERVER = """
 import argparse
 import http.server
 import importlib.util
@@ -57,12 +57,12 @@ def run():
     server.socket.close()
     server.socket = socket.socket(fileno=3)
     server.serve_forever()
-'''
-_RESPONSE = '''
+"""
+_RESPONSE = """
 class AMLResponse:
     def __init__(self, body, status, headers):
         self.body, self.status = body, status
-'''
+"""
 
 
 def write_cheap_server(folder: Path) -> Path:

@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache of this run: the SDK's environment and the scorers' are made once; TOC_TEST_CACHE keeps it."""
+    """The cache of this run, in which environments are made once; TOC_TEST_CACHE names one to keep."""
     kept = os.environ.get("TOC_TEST_CACHE")
     return Path(kept) if kept else tmp_path_factory.mktemp("toc-build-cache")
 

@@ -60,7 +60,9 @@ def test_https_and_a_network(cheap: Rehearsal, tmp_path: Path, monkeypatch: pyte
     assert sent["sslConfiguration"]["cname"] == "litter.example.org"
     assert sent["sslConfiguration"]["cert"] == certificate.read_text()
     network = sent["aksNetworkingConfiguration"]
-    assert network["subnetId"].endswith("/rg-network/providers/Microsoft.Network/virtualNetworks/vnet-1/subnets/nodes")
+    assert network["subnetId"].endswith(
+        "/rg-network/providers/Microsoft.Network/virtualNetworks/vnet-1/subnets/nodes"
+    )
     assert (network["serviceCidr"], network["dnsServiceIP"]) == ("10.0.0.0/16", "10.0.0.10")
     assert answers(cheap, "tls-ml").startswith("https://")
     clusters.detach(cheap.client, "tls-ml", delete=True)

@@ -1,4 +1,4 @@
-"""Every option of deploy.yml as it arrives at Azure: sent once, then nothing to do; changed, field by field."""
+"""Options of deploy.yml as they arrive at Azure: sent once, then nothing to do; changed, field by field."""
 
 from __future__ import annotations
 

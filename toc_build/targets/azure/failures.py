@@ -119,7 +119,7 @@ def name_taken(live: Live, place: Place) -> TargetError:
         f"the workspace has a service {live.name} that toc-build did not make",
         code="TOC-AZURE-021",
         where=place.where("service", "name"),
-        fix=f"choose another name (targets -> {place.kind.name} -> service_name in deploy.yml), or delete that "
+        fix=f"choose another name (deploy.yml targets -> {place.kind.name} -> service_name), or delete that "
         "service in Azure ML studio first",
     )
 

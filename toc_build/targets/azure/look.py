@@ -105,7 +105,7 @@ def _name(place: Place, live: Live | None) -> Iterator[Finding]:
             f"the name {live.name} is taken by a service that toc-build did not make.",
             where,
             "An update would replace somebody else's service.",
-            f"choose another name (targets -> {place.kind.name} -> service_name in deploy.yml), or delete that "
+            f"choose another name (deploy.yml targets -> {place.kind.name} -> service_name), or delete that "
             "service in Azure ML studio first.",
         )
 

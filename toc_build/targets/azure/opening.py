@@ -143,7 +143,7 @@ def _common(repository: Repository) -> dict[str, Any]:
 
 
 def _with_files(settings: dict[str, Any], root: Path) -> dict[str, Any]:
-    """A certificate's files, relative to the repository, are there; another certificate is another setting."""
+    """A certificate's files are there; another certificate is another setting."""
     for name in ("ssl.cert_pem_file", "ssl.key_pem_file"):
         if settings[name] is None:
             continue

@@ -158,8 +158,10 @@ class AzureTarget:
         steps = Steps({"stop": 900.0})
         client, service = self._client, self._place.service
         with lock.held(self._place.lock, "delete"):
-            described = {name: client.call("service", name=name) for name in (candidate_name(service), service)}
-            found = {name: read_live(payload, self._place.kind) for name, payload in described.items()}
+            found = {
+                name: read_live(client.call("service", name=name), self._place.kind)
+                for name in (candidate_name(service), service)
+            }
             live = found[service]
             if live is not None and not live.ours:
                 raise failures.name_taken(live, self._place)

@@ -192,8 +192,9 @@ class Transaction:
         yield self._work.start("init", "changing the service in place")
         if set(self._changed(live)) <= AROUND:
             tags, properties = self._work.marks(judged=True)
-            words = {"tags": tags, "properties": properties, "description": self._work.settings["description"]}
-            yield from self._work.operation("retag", name=self._work.place.service, **words)
+            around = {"tags": tags, "properties": properties}
+            around["description"] = self._work.settings["description"]
+            yield from self._work.operation("retag", name=self._work.place.service, **around)
         else:
             specification = self._work.specification(self._work.place.service, update=True, judged=True)
             yield from self._work.ask_for(specification, anew=False)

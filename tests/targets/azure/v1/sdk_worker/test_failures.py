@@ -77,7 +77,9 @@ class StorageResponse:
         return self._content
 
 
-@pytest.mark.parametrize("content", [None, "<Error/>", '{"error": {"code": "ServerBusy", "message": "slower"}}'])
+@pytest.mark.parametrize(
+    "content", [None, "<Error/>", '{"error": {"code": "ServerBusy", "message": "slower"}}']
+)
 def test_the_answer_of_a_storage_account(content: str | None) -> None:
     error = WebserviceException("Operation failed")
     error.response = StorageResponse(content)  # type: ignore[attr-defined]
