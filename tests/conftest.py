@@ -67,3 +67,19 @@ def server_image(tmp_path_factory: pytest.TempPathFactory, engine_address: str, 
     """What the engine calls an image with a server, into which hand-made bundles are mounted."""
     folder = engine_images.shared_folder(tmp_path_factory)
     return engine_images.server_image(folder, base_image, engine_address)
+
+
+@pytest.fixture
+def pushed_image(engine_address: str, registry: engine.Registry, server_image: str) -> Iterator[str]:
+    """An image with Python and the server, in a registry and not in the engine."""
+    import docker
+
+    client = docker.DockerClient(base_url=engine_address)
+    name = f"{registry.address}/rehearsal-server"
+    client.images.get(server_image).tag(name, "1")
+    try:
+        assert "errorDetail" not in client.images.push(name, "1")
+        yield f"{name}:1"
+    finally:
+        client.images.remove(f"{name}:1", force=True)
+        client.close()

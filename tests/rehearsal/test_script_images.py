@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.engine import Registry
 from support.rehearsal_sections import section
 
 from toc_build.rehearsal import process
 from toc_build.rehearsal.process import Running
-
-
-@pytest.fixture
-def pushed_image(engine_address: str, registry: Registry, server_image: str) -> Iterator[str]:
-    """An image with Python and the server, in a registry and not in the engine."""
-    import docker
-
-    client = docker.DockerClient(base_url=engine_address)
-    name = f"{registry.address}/rehearsal-server"
-    client.images.get(server_image).tag(name, "1")
-    try:
-        assert "errorDetail" not in client.images.push(name, "1")
-        yield f"{name}:1"
-    finally:
-        client.images.remove(f"{name}:1", force=True)
-        client.close()
 
 
 def test_local_web_services_in_containers(

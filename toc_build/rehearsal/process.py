@@ -185,7 +185,7 @@ def start(
         "the rehearsal's server did not start.",
         code="TOC-REHEARSAL-002",
         where=str(folder / OUTPUT),
-        fix="its last lines are below.",
+        fix="its last lines tell the cause.",
         details="\n".join(lines[-15:]),
     )
 

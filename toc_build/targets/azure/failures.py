@@ -63,7 +63,7 @@ def explain(
     return TargetError(
         "the service did not start",
         code="TOC-AZURE-034",
-        fix="Azure's words and the container's last lines are below",
+        fix="Azure's words and the container's last lines tell the cause: mend that and deploy again",
         details="\n".join(part for part in (message, evidence) if part),
     )
 

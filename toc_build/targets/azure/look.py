@@ -6,6 +6,7 @@ autoscale on dev-test, GPUs) are preflight's, over the `Cluster` that is found h
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +60,15 @@ def missing_cluster(client: Client, where: str | None) -> TargetError:
 
 
 def _unknown(wanted: str, clusters: list[dict[str, Any]], place: Place) -> Finding:
+    near = difflib.get_close_matches(wanted, [one["name"] for one in clusters], n=1)
+    meant = f"write {near[0]}, if that is meant," if near else "name one of those,"
     return Finding(
         "TOC-AKS-002",
         Severity.ERROR,
         f"the workspace {place.workspace} has no cluster {wanted}. There {_listed(clusters)}.",
         place.where("targets", "aks", "compute_target_name"),
         "Azure would refuse the service after everything was uploaded.",
-        "name one of those, or make one: toc-build cluster create NAME --purpose dev-test.",
+        f"{meant} or make one: toc-build cluster create NAME --purpose dev-test.",
     )
 
 

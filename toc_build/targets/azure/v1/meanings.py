@@ -81,9 +81,21 @@ _MEANINGS: dict[str, _Words] = {
         "Azure refuses it as too large",
         "make the scoring code smaller: weights belong in the model folder, not beside the code.",
     ),
-    "http": ("TOC-AZURE-014", "Azure refused", "its own words are below."),
-    "refused": ("TOC-AZURE-014", "Azure refused", "its own words are below."),
-    "deployment": ("TOC-AZURE-014", "Azure refused", "its own words are below."),
+    "http": (
+        "TOC-AZURE-014",
+        "Azure refused",
+        "mend what its own words name, and run the command again; what is there already is taken up.",
+    ),
+    "refused": (
+        "TOC-AZURE-014",
+        "Azure refused",
+        "mend what its own words name, and run the command again; what is there already is taken up.",
+    ),
+    "deployment": (
+        "TOC-AZURE-014",
+        "Azure refused",
+        "mend what its own words name, and run the command again; what is there already is taken up.",
+    ),
 }
 
 
@@ -104,7 +116,7 @@ def meaning(failed: Failed, workspace: WorkspaceName, call: str) -> AzureError:
         error = AzureError(
             f"Azure's SDK failed in a way that toc-build does not know ({call}).",
             code="TOC-AZURE-015",
-            fix="its own words are below; run the command again, and report it if it stays.",
+            fix="run the command again; report it with its own words if it stays.",
             details=failed.message,
         )
     error.kind = failed.kind
@@ -140,8 +152,8 @@ def _bad_sign_in(failed: Failed, _workspace: WorkspaceName) -> AzureError:
 
 def _no_workspace(failed: Failed, workspace: WorkspaceName) -> AzureError:
     return AzureError(
-        f"there is no Azure ML workspace {workspace.name} in the resource group {workspace.resource_group}, "
-        "or this identity may not see it.",
+        f"there is no Azure ML workspace {workspace.name} in the group {workspace.resource_group} of "
+        f"the subscription {workspace.subscription_id}, or this identity may not see it.",
         code="TOC-AZURE-016",
         where=workspace.source,
         fix="correct deploy.yml azure, or the variables AZURE_SUBSCRIPTION_ID, AZURE_RESOURCE_GROUP and "

@@ -75,7 +75,9 @@ class Session:
             "AuthenticationError",
         }:
             return Failure("sign-in", told.message, **more)
-        if told.kind in {"not-found", "unexpected"} and "not found" in told.message.lower():
+        lowered = told.message.lower()
+        hidden = "don't have access to" in lowered and "subscription" in lowered
+        if hidden or (told.kind in {"not-found", "unexpected"} and "not found" in lowered):
             return Failure("workspace-not-found", told.message, **more)
         return Failure(told.kind, told.message, **more)
 
