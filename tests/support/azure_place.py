@@ -45,6 +45,7 @@ class Rehearsal:
     running: Running
     client: Client
     folder: Path
+    sdk: Path
     bundles: dict[str, Path] = field(default_factory=dict)
 
     def fault(self, *faults: str) -> None:
@@ -135,18 +136,20 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(folder: Path, *faults: str) -> Iterator[Rehearsal]:
+def rehearsal(folder: Path, *faults: str, sdk: Path | None = None) -> Iterator[Rehearsal]:
     """A rehearsal of its own, with an empty workspace.
 
-    The SDK trusts its authority alone: it reads all that it trusts anew for each request.
+    The interpreter with the SDK is found at once: each test has a cache of its own, without it. The SDK
+    trusts the rehearsal's authority alone: it reads all that it trusts anew for each request.
     """
     with process.temporary(faults) as running:
         environ = rehearsed(os.environ, running)
         environ["REQUESTS_CA_BUNDLE"] = str(running.folder / "tls" / "authority.pem")
         values = running.values
         name = WorkspaceName(values["subscription"], values["resource_group"], values["workspace"])
-        with Client(name, ensure_sdk_v1, interactive=False, environ=environ) as client:
-            yield Rehearsal(running, client, folder)
+        found = sdk or ensure_sdk_v1()
+        with Client(name, lambda: found, interactive=False, environ=environ) as client:
+            yield Rehearsal(running, client, folder, found)
 
 
 def version(uri: str, headers: dict[str, str]) -> str:

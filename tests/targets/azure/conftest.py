@@ -14,6 +14,7 @@ import pytest
 from support.azure_place import Rehearsal, rehearsal
 from support.cheap_server import write_cheap_server
 
+from toc_build.environment import ensure_sdk_v1
 from toc_build.paths import CACHE_VARIABLE
 
 IN_EVERY_RUN = {
@@ -84,12 +85,12 @@ def cheap(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     wheels = write_cheap_server(folder / "wheels")
     before = dict(os.environ)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ.update(IMPATIENT, UV_FIND_LINKS=str(wheels), UV_NO_INDEX="1")
-    os.environ[CACHE_VARIABLE] = str(folder / "cache")
+    os.environ[CACHE_VARIABLE] = str(shared_cache)
     try:
-        with rehearsal(folder / "azure") as found:
-            del os.environ["UV_FIND_LINKS"], os.environ["UV_NO_INDEX"]
-            os.environ[CACHE_VARIABLE] = str(shared_cache)
+        sdk = ensure_sdk_v1()
+        os.environ.update(IMPATIENT, UV_FIND_LINKS=str(wheels), UV_NO_INDEX="1")
+        os.environ[CACHE_VARIABLE] = str(folder / "cache")
+        with rehearsal(folder / "azure", sdk=sdk) as found:
             yield found
     finally:
         os.environ.clear()

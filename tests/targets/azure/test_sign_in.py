@@ -15,7 +15,6 @@ import httpx
 import pytest
 from support.azure_place import Rehearsal
 
-from toc_build.environment import ensure_sdk_v1
 from toc_build.errors import TargetError
 from toc_build.rehearsal.surroundings import rehearsed
 from toc_build.targets.azure.v1.client import Client
@@ -76,7 +75,7 @@ def client(cheap: Rehearsal) -> Iterator[Callable[..., Client]]:
     def connect(**variables: str) -> Client:
         environ = rehearsed(os.environ, cheap.running)
         environ = {key: value for key, value in environ.items() if "SERVICE_PRINCIPAL" not in key}
-        made.append(Client(name, ensure_sdk_v1, interactive=False, environ={**environ, **variables}))
+        made.append(Client(name, lambda: cheap.sdk, interactive=False, environ={**environ, **variables}))
         return made[-1]
 
     yield connect
