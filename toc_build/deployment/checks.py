@@ -153,6 +153,7 @@ def _pytest(prepared: Prepared, tools: Path, arguments: Sequence[str], output: T
         "AML_APP_ROOT": str(bundle.code_dir),
         "TOC_SCORING_SETTINGS": str(bundle.code_dir / "scoring.json"),
         "PYTHONPATH": str(bundle.code_dir),
+        "PYTHONDONTWRITEBYTECODE": "1",  # the bundle is nobody's to write into
     }
     for name in ("PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX"):
         environment.pop(name, None)
