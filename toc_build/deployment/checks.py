@@ -10,6 +10,7 @@ import importlib
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -87,8 +88,9 @@ def check(
     tools = _test_tools(prepared, console) if run_tests else None
     report: ContractReport | None = None
     status: int | None = None
+    give_up = threading.Event()
     with ThreadPoolExecutor(2) as background:
-        contract = background.submit(_contract_of_bundle, prepared) if run_contract_cases else None
+        contract = background.submit(_contract_of_bundle, prepared, give_up) if run_contract_cases else None
         # OpenCV and the HTTP client load while the server does.
         background.submit(importlib.import_module, "toc_build.contract.probe")
         try:
@@ -100,6 +102,8 @@ def check(
         except UserError:
             delete_test_record(root, digest)
             raise
+        finally:
+            give_up.set()  # Ctrl-C does not wait for a server that hangs in init()
     outcome = Outcome(digest, status, report)
     if not outcome.passed:
         delete_test_record(root, digest)
@@ -162,7 +166,7 @@ def _pytest(prepared: Prepared, tools: Path, arguments: Sequence[str], output: T
     return done.returncode
 
 
-def _contract_of_bundle(prepared: Prepared) -> ContractReport:
+def _contract_of_bundle(prepared: Prepared, give_up: threading.Event) -> ContractReport:
     """Serves the bundle beside whatever else runs, on a port of its own, and asks it everything."""
     quiet = Console(quiet=True)
     with tempfile.TemporaryDirectory(prefix="toc-test-") as folder:
@@ -173,7 +177,7 @@ def _contract_of_bundle(prepared: Prepared) -> ContractReport:
             port=0,
             engine="process",
         )
-        with target.foreground(grace_seconds=0):
+        with target.foreground(grace_seconds=0, give_up=give_up):
             draw(target.apply(prepared.bundle), quiet)
             uri = target.status().scoring_uri
             if uri is None:

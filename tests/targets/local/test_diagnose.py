@@ -238,3 +238,8 @@ def test_a_hang_before_the_users_code() -> None:
     assert error.problems[0].where is None
     assert '"/env/start.py", line 9, in main\n  File "/env/slow.py", line 3' in str(error)
     assert str(error).endswith("Last lines:\nImporting")
+
+
+@pytest.mark.parametrize("status", [-35, -72, -127])
+def test_a_signal_without_a_name(status: int) -> None:
+    assert f"signal {-status}" in str(diagnose.explain_crash(evidence("", status)))

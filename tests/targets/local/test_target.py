@@ -149,6 +149,19 @@ def test_reload_refuses_and_loses_no_request(states: Path, tmp_path: Path) -> No
     assert service.status().detail is None
 
 
+def test_a_port_held_for_a_repository_that_is_gone(states: Path, tmp_path: Path) -> None:
+    port = free_port()
+    list(target(states / "a", port).apply(make_bundle(tmp_path / "one", "one")))
+    state = states / "a" / "state.json"
+    values = json.loads(state.read_text())
+    state.write_text(json.dumps(values | {"repository": str(tmp_path / "moved-away")}))
+    with pytest.raises(TargetError) as taken:
+        list(target(states / "b", port).apply(make_bundle(tmp_path / "two", "two")))
+    assert taken.value.code == "TOC-LOCAL-003"
+    assert "a folder that is gone" in str(taken.value)
+    assert f"`kill {values['supervisor']['pid']}`" in str(taken.value)
+
+
 def test_services_of_two_repositories(states: Path, tmp_path: Path) -> None:
     first, second = free_port(), free_port()
     one, two = target(states / "a", first), target(states / "b", second)

@@ -221,10 +221,17 @@ def _syntax_details(text: str) -> str:
     return "\n".join(lines[start:])
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _killed(evidence: Evidence) -> TargetError | None:
     name = None
     if evidence.exit_status is not None and evidence.exit_status < 0:
-        name = signal.Signals(-evidence.exit_status).name
+        name = _signal_name(-evidence.exit_status)
     for line in evidence.lines:  # a worker's end is the cause; the main process was then ended by us
         if found := _WORKER_SIGNAL.search(line):
             if found[1] not in ("SIGTERM", "SIGINT", "SIGQUIT"):

@@ -64,11 +64,16 @@ def port_taken(port: int, states: Path | None) -> TargetError:
     other = "set another port there, or give one with `--port`"
     own = _own_service(port, states) if states is not None else None
     if own is not None:
+        repository, supervisor = own
+        gone = not Path(repository).is_dir()
         return TargetError(
-            f"port {port} is taken by the service of the model repository {own}",
+            f"port {port} is taken by the service of the model repository {repository}"
+            + (", a folder that is gone" if gone else ""),
             code="TOC-LOCAL-003",
             where=where,
-            fix=f"end that service with `toc-build delete` in {own}; or {other}",
+            fix=f"end that service with `{f'kill {supervisor}' if gone else 'toc-build delete'}`"
+            + ("" if gone else f" in {repository}")
+            + f"; or {other}",
         )
     holder = _holder(port)
     who = f"process {holder.pid}: {_command(holder)}" if holder else "a process that this user cannot see"
@@ -92,15 +97,15 @@ def _refuse_shared(port: int) -> None:
                 raise OSError(errno.EADDRINUSE, "taken")
 
 
-def _own_service(port: int, states: Path | None) -> str | None:
-    """The repository of the living service that has the port."""
+def _own_service(port: int, states: Path | None) -> tuple[str, int] | None:
+    """The repository of the living service that has the port, and the process to end."""
     from toc_build.targets.local.state import StateFolder
 
     for file in sorted(states.glob("*/state.json")) if states is not None else ():
         with contextlib.suppress(OSError, ValueError, KeyError, json.JSONDecodeError):
             record = StateFolder(file.parent).read()
             if record is not None and record.port == port and record.supervisor.alive():
-                return record.repository or str(file.parent)
+                return record.repository or str(file.parent), record.supervisor.pid
     return None
 
 

@@ -212,13 +212,18 @@ class LocalTarget:
 
     @contextlib.contextmanager
     def foreground(
-        self, policy: RestartPolicy | None = None, *, grace_seconds: float = DELETE_GRACE_SECONDS
+        self,
+        policy: RestartPolicy | None = None,
+        *,
+        grace_seconds: float = DELETE_GRACE_SECONDS,
+        give_up: threading.Event | None = None,
     ) -> Iterator[threading.Event]:
         """Supervise inside this process: what `apply` and `reload` start within the block ends with it.
 
         Args:
             policy: how often a crashed server is started again.
             grace_seconds: how long requests under way may take at the end; 0 waits for none.
+            give_up: may be set from another thread: what serves or is being started ends at once.
 
         Yields:
             An event that is set when another process has deleted the service.
@@ -229,6 +234,8 @@ class LocalTarget:
         diagnose.require_platform()
         supervisor = Supervisor(self._folder, end_when_idle=False, policy=policy)
         supervisor.start()
+        if give_up is not None:
+            threading.Thread(target=_close_when, args=(give_up, supervisor), daemon=True).start()
         try:
             yield supervisor.stopped
         finally:
@@ -305,6 +312,7 @@ class LocalTarget:
                     "toc_build.targets.local.supervisor",
                     str(self._folder.root.absolute()),
                 ],
+                cwd=self._folder.root,  # not the user's, whose modules would be imported in place of others
                 stdin=connection.fileno(),
                 stdout=log,
                 stderr=log,
@@ -349,6 +357,11 @@ def _effect(name: str) -> Effect | tuple[Effect, str]:
     return Effect.REPLACES
 
 
+def _close_when(give_up: threading.Event, supervisor: Supervisor) -> None:
+    give_up.wait()
+    supervisor.service.close(0)
+
+
 def _reference(bundle: DeployableBundle) -> BundleReference:
     return BundleReference(bundle.root.resolve(), bundle.digest)
 
@@ -362,7 +375,7 @@ def _answers(port: int | None) -> bool:
     try:
         connection.request("GET", "/")
         return connection.getresponse().status == 200
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
