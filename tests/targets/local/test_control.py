@@ -158,6 +158,6 @@ def test_what_nobody_foresaw_is_told_as_well() -> None:
     client = connect(handler, threading.Event())
     with pytest.raises(TargetError) as error:
         list(client.ask({"command": "odd"}))
-    assert error.value.code == "TOC-LOCAL-032"
+    assert error.value.code == "TOC-LOCAL-035"
     assert "KeyError: 'odd'" in str(error.value)
     client.close()

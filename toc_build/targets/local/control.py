@@ -148,7 +148,7 @@ class ControlServer:
             send({"cancelled": True})
         except Exception:  # noqa: BLE001 - whoever asked is told, and the supervisor goes on
             problem = Problem(
-                "TOC-LOCAL-032",
+                "TOC-LOCAL-035",
                 "the service's supervisor met something unforeseen",
                 fix="end it with `toc-build delete` and deploy again; if that fails too, it is a bug",
                 details=traceback.format_exc(),
