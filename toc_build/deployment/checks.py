@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from toc_build.contract import ContractReport
 
 # pytest lies behind the scoring environment's own packages, which therefore stay exactly those of the lock.
+_NOTHING_RAN = {4, 5}  # pytest's exit codes for a wrong argument and for no test: neither says anything
 _RUN_PYTEST = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
 _NO_TESTS_COLLECTED = 5
 
@@ -106,7 +107,8 @@ def check(
             give_up.set()  # Ctrl-C does not wait for a server that hangs in init()
     outcome = Outcome(digest, status, report)
     if not outcome.passed:
-        delete_test_record(root, digest)
+        if status not in _NOTHING_RAN:
+            delete_test_record(root, digest)
         return outcome
     if describe(prepared.repository)[0].digest != digest:
         raise UserError(

@@ -138,6 +138,7 @@ class Service:
         begun = time.monotonic()
         with self._operation():  # only within it is it certain what answers, and published
             if not again and self._serves(bundle, settings):
+                self._publish(State.READY)  # without the story of a change that failed meanwhile
                 emit(Event(EventKind.READY, "ready", "serves this bundle already", 0.0))
                 return
             self._policy.forget()

@@ -48,6 +48,7 @@ class Record:
         temp_dir: the answering server's folder for temporary files.
         version: digest, settings and deployment record of the version that answers, as JSON values.
         engine: address of the container engine that runs the servers; None for processes.
+        foreground: whether the service ends with the command that serves it.
     """
 
     state: State
@@ -64,6 +65,7 @@ class Record:
     temp_dir: str | None = None
     version: dict[str, Any] | None = None
     engine: str | None = None
+    foreground: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

@@ -25,6 +25,7 @@ from toc_build.targets.local.control import ControlClient
 from toc_build.targets.local.identity import ProcessIdentity, wait_until_gone
 from toc_build.targets.local.images import ImageShelf
 from toc_build.targets.local.logs import follow_lines, read_lines
+from toc_build.targets.local.ports import SUPERVISOR, held_by
 from toc_build.targets.local.restarts import RestartPolicy
 from toc_build.targets.local.settings import LOOPBACK, BundleReference, LocalSettings
 from toc_build.targets.local.state import Record, StateFolder
@@ -158,6 +159,9 @@ class LocalTarget:
     def status(self) -> Status:
         """What is true now. A ready service is asked for a sign of life."""
         status = self._folder.status()
+        if status.state is State.ABSENT and self._settings.port:
+            held = held_by(self._settings.port, self._folder.root.parent)
+            return dataclasses.replace(status, detail=held)
         record = self._folder.read()
         if status.state is State.READY and record is not None and not _answers(record.private_port):
             silent = f"no answer to GET / within {ANSWER_SECONDS:g} s: busy or hanging"
@@ -199,7 +203,9 @@ class LocalTarget:
             return
         with self._folder.operation("delete"):
             begun = time.monotonic()
-            yield Event(EventKind.STEP_STARTED, "stop", "ending the service")
+            known = self._folder.read() is not None
+            if known:
+                yield Event(EventKind.STEP_STARTED, "stop", "ending the service")
             record = self._folder.live()
             if record is not None:
                 self._end(record)
@@ -208,7 +214,8 @@ class LocalTarget:
                 self._images.clear()
             self._folder.forget()
             self._folder.remove_logs()
-            yield Event(EventKind.STEP_FINISHED, "stop", seconds=time.monotonic() - begun)
+            if known:
+                yield Event(EventKind.STEP_FINISHED, "stop", seconds=time.monotonic() - begun)
 
     @contextlib.contextmanager
     def foreground(
@@ -279,6 +286,8 @@ class LocalTarget:
             if running is not None and running.control is None:  # it has failed, and is ending
                 wait_until_gone([running.supervisor], LAST_MOMENTS_SECONDS)
             elif running is not None and running.control is not None:
+                if running.foreground and running.supervisor.pid != os.getpid() and what != "reload":
+                    raise _served(running, self._settings)
                 client = ControlClient.connect(Path(running.control), self._folder.log_path)
                 with contextlib.closing(client):
                     yield from client.ask(request, consulted)
@@ -309,7 +318,7 @@ class LocalTarget:
                 [
                     sys.executable,
                     "-m",
-                    "toc_build.targets.local.supervisor",
+                    SUPERVISOR,
                     str(self._folder.root.absolute()),
                 ],
                 cwd=self._folder.root,  # not the user's, whose modules would be imported in place of others
@@ -349,6 +358,16 @@ class LocalTarget:
             where=str(self._settings.repository) if self._settings.repository is not None else None,
             fix="deploy with `nox -s deploy_local` or `toc-build deploy`",
         )
+
+
+def _served(running: Record, settings: LocalSettings) -> TargetError:
+    return TargetError(
+        f"`toc-build serve` (process {running.supervisor.pid}) serves this repository, and whatever is put in"
+        " its place ends with it",
+        code="TOC-LOCAL-036",
+        where=str(settings.repository) if settings.repository is not None else None,
+        fix="end it with Ctrl-C where it runs, then run this again; or work on there",
+    )
 
 
 def _effect(name: str) -> Effect | tuple[Effect, str]:
