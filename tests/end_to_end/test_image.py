@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import httpx
 import pytest
 from support.engine import Registry
 from support.real_base import minimal_base, shared_base
+from support.running_images import Start, running_images, uri
 from support.shell import Run
 
 pytestmark = pytest.mark.end_to_end
@@ -37,7 +37,6 @@ def run(request):
     time.sleep(1.5)
     return AMLResponse(str(size), 200)
 """
-Start = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
@@ -60,56 +59,9 @@ def copy_example(place: Path, base: Path) -> Path:
 
 @pytest.fixture
 def start(engine_address: str) -> Iterator[Start]:
-    """Runs an image as it is to be run: hardened, on a free port of this machine."""
-    import docker
-
-    client = docker.DockerClient(base_url=engine_address)
-    started: list[Any] = []
-
-    def run(image: str, **changes: Any) -> Any:
-        if "@" in image:
-            client.images.pull(image)
-        hardened = {
-            "read_only": True,
-            "tmpfs": {"/tmp": "rw,noexec,nosuid,size=64m"},
-            "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
-            "mem_limit": "1g",
-            "pids_limit": 200,
-            "init": True,
-            "ports": {"5001/tcp": ("127.0.0.1", free_port())},
-        }
-        container = client.containers.run(image, detach=True, **{**hardened, **changes})
-        started.append(container)
-        container.reload()
-        return container
-
-    yield run
-    for container in started:
-        container.remove(force=True)
-    client.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def uri(container: Any, path: str = "") -> str:
-    """Where a container answers, once it does."""
-    port = next(iter(container.ports.values()))[0]["HostPort"]
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code == 200:
-                return f"http://127.0.0.1:{port}{path}"
-        except httpx.TransportError:
-            pass
-        container.reload()
-        assert container.status == "running", container.logs().decode()
-        assert time.monotonic() < deadline, container.logs().decode()
-        time.sleep(0.1)
+    """Runs an image as it is to be run."""
+    with running_images(engine_address) as run:
+        yield run
 
 
 def as_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
