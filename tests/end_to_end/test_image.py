@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,14 +177,48 @@ def test_the_dockerfile_builds_an_image_that_keeps_the_contract(
     named = f"{registry.address}/python-base:bookworm"
     publish(base, named)
     shell(repository, "toc_build", "build", "--dockerfile", "context")
-    command = ["docker", "build", "--network", "host", "--tag", "toc-build-tests/bright-blob:1"]
-    command += ["--build-arg", f"BUILDER={builder}", "--build-arg", f"BASE={named}"]
+
+    container = start(by_dockerfile(repository, "bright-blob", builder, named, engine_address))
+
+    tested = shell(repository, "toc_build", "test", "--url", uri(container, "/score"))
+    assert "0 failed" in tested.stderr + tested.stdout
+
+
+@pytest.mark.acceptance
+def test_the_dockerfile_takes_azure_mls_own_packages_too(
+    baked: Callable[..., Path],
+    base: Path,
+    shell: Run,
+    registry: Registry,
+    start: Start,
+    engine_address: str,
+    builder: str,
+) -> None:
+    repository = baked(framework="custom", image_form="opencv", serving_stack="azureml-defaults")
+    with (repository / "deploy.yml").open("a") as stream:
+        stream.write(f"\nimage:\n  base: oci:{base}\n")
+    named = f"{registry.address}/python-base:bookworm"
+    publish(base, named)
+    shell(repository, "toc_build", "build", "--dockerfile", "context")
+    assert "azureml-defaults==" in (repository / "requirements.lock").read_text()
+
+    container = start(by_dockerfile(repository, "azureml-defaults", builder, named, engine_address))
+
+    tested = shell(repository, "toc_build", "test", "--url", uri(container, "/score"))
+    assert "0 failed" in tested.stderr + tested.stdout
+
+
+def by_dockerfile(repository: Path, name: str, builder: str, base: str, engine_address: str) -> str:
+    """Has the engine build `context`, and returns the image's name."""
+    tag = f"toc-build-tests/{name}:1"
+    command = ["build", "--network", "host", "--tag", tag]
+    command += ["--build-arg", f"BUILDER={builder}", "--build-arg", f"BASE={base}"]
     if CERTIFICATES.exists():
         command += ["--secret", f"id=ca,src={CERTIFICATES}"]
     docker = next(filter(None, (shutil.which("docker", path="/usr/bin"), shutil.which("docker"))))
 
     built = subprocess.run(
-        [docker, *command[1:], "context"],
+        [docker, *command, "context"],
         cwd=repository,
         env={**os.environ, "DOCKER_HOST": engine_address, "DOCKER_BUILDKIT": "1"},
         capture_output=True,
@@ -192,10 +226,7 @@ def test_the_dockerfile_builds_an_image_that_keeps_the_contract(
         check=False,
     )
     assert built.returncode == 0, built.stderr[-3000:]
-
-    container = start("toc-build-tests/bright-blob:1")
-    tested = shell(repository, "toc_build", "test", "--url", uri(container, "/score"))
-    assert "0 failed" in tested.stderr + tested.stdout
+    return tag
 
 
 def publish(layout: Path, name: str) -> None:

@@ -23,7 +23,7 @@ from toc_build.environment.uv_tool import Finished, run_uv
 from toc_build.errors import ImageError
 from toc_build.image import pruning
 from toc_build.image.base_contents import Interpreter
-from toc_build.image.bytecode import compile_files, pyc_name
+from toc_build.image.bytecode import pyc_name
 from toc_build.image.host_python import HostPython
 from toc_build.image.layer import FORMAT, Entry, tree, write_layer
 from toc_build.image.pruning import files_below
@@ -107,7 +107,7 @@ def environment_layer(
             _install(bundle.lock_path, packages, interpreter, host_python.path, system, platform)
             _clean(packages)
             tell("compiling bytecode")
-            _compile(packages, host_python.path, interpreter.minor, rules)
+            _compile(packages, host_python, interpreter.minor, rules)
             pruned = _pruned(packages, rules, reference, tell) if prune else None
             _correct_records(packages)
             with ThreadPoolExecutor(1) as beside:
@@ -211,7 +211,7 @@ def _clean(packages: Path) -> None:
             path.unlink()
 
 
-def _compile(packages: Path, python: Path, minor: str, rules: tuple[pruning.Rule, ...]) -> None:
+def _compile(packages: Path, python: HostPython, minor: str, rules: tuple[pruning.Rule, ...]) -> None:
     work = []
     place = packages_dir(minor)
     for path in files_below(packages):
@@ -219,7 +219,7 @@ def _compile(packages: Path, python: Path, minor: str, rules: tuple[pruning.Rule
         if path.suffix == ".py" and not pruning.reason(relative, rules):
             target = packages / pyc_name(relative, minor)
             work.append((path, f"{place}/{relative}", target))
-    compile_files(python, work)
+    python.compile(work)
 
 
 def _correct_records(packages: Path) -> None:
