@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toc_build.environment.lock_file import inputs_hash, lock_text, read_lock, without_comments
+from toc_build.environment.lock_file import inputs_hash, lock_text, read_lock, who_asks, without_comments
 from toc_build.repository import Repository
 
 HASH = "0" * 64
@@ -64,3 +64,8 @@ def test_comments_do_not_count() -> None:
     assert without_comments(BODY) == without_comments(
         "# other\n\n" + BODY.replace("    # via conda.yml\n", "")
     )
+
+
+def test_who_asks_for_a_package() -> None:
+    body = BODY + "    # via\n    #   conda.yml\n    #   textual\nother==1 \\\n    --hash=sha256:0\n"
+    assert who_asks(body) == {"numpy": ("conda.yml",), "rich": ("conda.yml", "textual"), "other": ()}

@@ -16,9 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
+from packaging.utils import canonicalize_name
+
 from toc_build.bundle import Bundle
 from toc_build.environment.failures import failure, without_credentials
-from toc_build.environment.lock_file import read_lock, without_comments
+from toc_build.environment.lock_file import read_lock, who_asks, without_comments
 from toc_build.environment.uv_tool import Finished, run_uv
 from toc_build.errors import ImageError
 from toc_build.image import pruning
@@ -165,21 +167,24 @@ def _install(
     ]
     finished = run_uv(arguments, cwd=packages.parent)
     if finished.status:
-        raise _failure(finished, platform, packages.parent)
+        raise _failure(finished, platform, packages.parent, lock)
 
 
-def _failure(finished: Finished, platform: str, place: Path) -> Exception:
+def _failure(finished: Finished, platform: str, place: Path, lock: Path) -> Exception:
     if missing := _NO_WHEEL.match(finished.stderr):
+        name = canonicalize_name(missing[1].partition("==")[0])
+        asking = " and ".join(who_asks(lock.read_text(encoding="utf-8")).get(name, ()))
         return ImageError(
             f"{missing[1]} has no wheel for {platform}; an image is made of wheels alone, so that it does "
             f"not "
             "depend on the machine that builds it.",
             code="TOC-IMAGE-010",
             where="requirements.lock",
-            fix="ask for a version that has one in conda.yml, or build the wheel yourself and name its "
-            "folder "
-            "(export UV_FIND_LINKS=/folder); then make the lock anew: `nox -s lock`. Or set image -> "
-            "platform.",
+            fix=f"{asking or 'the lock'} asks for it. Where conda.yml can do with versions that have wheels, "
+            "ask for those. Or build the wheel on a machine of that platform "
+            f"(`pip wheel --no-deps {missing[1]}`), put it into a folder, `export UV_FIND_LINKS=/that/folder`, "
+            "have the lock take its hash (`toc-build lock --rehash`), and build again. Or choose another "
+            "image -> platform.",
             details=_USING.sub("", without_credentials(finished.stderr)).strip(),
         )
     return failure(
