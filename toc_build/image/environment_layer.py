@@ -182,7 +182,7 @@ def _failure(finished: Finished, platform: str, place: Path, lock: Path) -> Exce
             where="requirements.lock",
             fix=f"{asking or 'the lock'} asks for it. Where conda.yml can do with versions that have wheels, "
             "ask for those. Or build the wheel on a machine of that platform "
-            f"(`pip wheel --no-deps {missing[1]}`), put it into a folder, `export UV_FIND_LINKS=/that/folder`, "
+            f"(`pip wheel --no-deps {missing[1]}`), put it into a folder, `export UV_FIND_LINKS=/folder`, "
             "have the lock take its hash (`toc-build lock --rehash`), and build again. Or choose another "
             "image -> platform.",
             details=_USING.sub("", without_credentials(finished.stderr)).strip(),
