@@ -17,7 +17,7 @@ def lock(
     rehash: Annotated[
         bool,
         typer.Option(
-            "--rehash", help="Keep the versions, take their hashes anew: the index has more files by now."
+            "--rehash", help="Keep versions and hashes, and add the hashes of files that came since."
         ),
     ] = False,
     check: Annotated[
@@ -48,7 +48,7 @@ def lock(
             )
             return
     with console.step("lock") as update:
-        path = make_lock(loaded, upgrade=upgrade, progress=update)
+        path = make_lock(loaded, upgrade=upgrade, rehash=rehash, progress=update)
     console.say(str(path))
 
 

@@ -105,6 +105,31 @@ def read_lock(text: str) -> LockFile:
     return LockFile(inputs[1] if inputs else None, intact, tuple(pins), strange)
 
 
+def with_hashes_of(earlier: str, body: str) -> str:
+    """The pins in `body`, each with the hashes that the same version has in an earlier lock, too."""
+    known, given = _hashes(earlier), _hashes(body)
+    lines: list[str] = []
+    for line in body.splitlines():
+        lines.append(line)
+        if pin := _PIN.match(line):
+            version = canonicalize_name(pin[1]), pin[3]
+            more = [item for item in known.get(version, ()) if item not in given.get(version, ())]
+            lines += [f"    --hash={item} \\" for item in more]
+    return "\n".join(lines) + "\n"
+
+
+def _hashes(text: str) -> dict[tuple[str, str], list[str]]:
+    """Name and version -> hashes."""
+    found: dict[tuple[str, str], list[str]] = {}
+    last: list[str] = []
+    for line in text.splitlines():
+        if pin := _PIN.match(line):
+            last = found.setdefault((canonicalize_name(pin[1]), pin[3]), [])
+        elif given := _HASH.match(line.strip()):
+            last.append(given[1])
+    return found
+
+
 def who_asks(text: str) -> dict[str, tuple[str, ...]]:
     """For each package of a lock, who asks for it: other packages, or `conda.yml` by its name."""
     found: dict[str, list[str]] = {}
