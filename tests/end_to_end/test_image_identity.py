@@ -46,7 +46,7 @@ def start(engine_address: str) -> Iterator[Start]:
         yield run
 
 
-@pytest.fixture(params=["river-litter", "litert"])
+@pytest.fixture(params=["river-litter", "litert", "azureml-defaults"])
 def repository(
     request: pytest.FixtureRequest,
     example: Callable[[str], Path],
@@ -54,9 +54,13 @@ def repository(
     base_image: str,
     shell: Run,
 ) -> Path:
-    """TensorFlow's example, and a fresh bake with LiteRT; each with a lock, and on the minimal base."""
-    litert = request.param == "litert"
-    found = baked(framework="litert", image_form="opencv") if litert else example(request.param)
+    """TensorFlow's example and fresh bakes, each with a lock, and on the minimal base."""
+    if request.param == "litert":
+        found = baked(framework="litert", image_form="opencv")
+    elif request.param == "azureml-defaults":
+        found = baked(framework="custom", image_form="opencv", serving_stack="azureml-defaults")
+    else:
+        found = example(request.param)
     with (found / "deploy.yml").open("a") as stream:
         stream.write(f"\nimage:\n  base: {base_image}\n")
     shell(found, "toc_build", "lock")

@@ -5,6 +5,7 @@ A key pair is enough: nothing is sent to a public log, and nobody else is asked.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -21,21 +22,23 @@ _NO_SERVICES = """{"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2
 """
 
 
-def sign(name: ImageName, key: str | Path) -> None:
+def sign(name: ImageName, key: str | Path, *, password: str | None = None) -> None:
     """Signs an image; the signature stands beside it in the registry.
 
     Args:
         name: with the digest, so that what is signed is what was built.
         key: the private key's file, or where a vault keeps it, such as `azurekms://...`; cosign reads a
-            file's password from COSIGN_PASSWORD, or asks.
+            file's password from COSIGN_PASSWORD.
+        password: the file's, in place of that variable.
 
     Raises:
         ImageError: cosign is not installed, the key is not there, or cosign fails.
     """
-    program = _find(name, key, "signed", None)
+    _digested(name, None)
+    program = ready(f"{name} cannot be signed", key)
     with tempfile.TemporaryDirectory() as folder:
         options = ["--yes", *_without_services(program, Path(folder)), "--key", str(key)]
-        _run(program, name, ["sign", *options], "signed")
+        _run(program, name, ["sign", *options], "signed", password)
 
 
 def verify(name: ImageName, key: str | Path, *, where: str | None = None) -> None:
@@ -49,20 +52,42 @@ def verify(name: ImageName, key: str | Path, *, where: str | None = None) -> Non
     Raises:
         ImageError: it is not, or cosign or the key is not there, so that nobody knows.
     """
-    program = _find(name, key, "verified", where)
+    _digested(name, where)
+    program = ready(f"{name} cannot be verified", key, where=where)
     _run(program, name, ["verify", "--insecure-ignore-tlog=true", "--key", str(key)], "verified")
 
 
-def _find(name: ImageName, key: str | Path, done: str, where: str | None) -> str:
-    """The program, once there is all that it needs."""
+def ready(what: str, key: str | Path, *, where: str | None = None) -> str:
+    """The program cosign, once there is a key for it.
+
+    Args:
+        what: what cannot be done otherwise, such as `REGISTRY/PATH cannot be signed`.
+        key: the key's file, or where a vault keeps it.
+        where: the place that asks for it, for messages.
+
+    Raises:
+        ImageError: one of the two is not there.
+    """
     program = shutil.which("cosign")
     if program is None:
         raise ImageError(
-            f"{name} cannot be {done}: cosign is not installed.",
+            f"{what}: cosign is not installed.",
             code="TOC-IMAGE-060",
             where=where,
             fix="install it: https://docs.sigstore.dev/cosign/system_config/installation/",
         )
+    if "://" not in str(key) and not Path(key).is_file():
+        raise ImageError(
+            f"{what}: there is no key {key}.",
+            code="TOC-IMAGE-065",
+            where=where,
+            fix="name the key's file; `cosign generate-key-pair` makes cosign.key, to sign, and cosign.pub, "
+            "to check.",
+        )
+    return program
+
+
+def _digested(name: ImageName, where: str | None) -> None:
     if name.digest is None:
         raise ImageError(
             f"{name} is named by a tag, which may name another image tomorrow.",
@@ -70,15 +95,6 @@ def _find(name: ImageName, key: str | Path, done: str, where: str | None) -> str
             where=where,
             fix="name it by its digest: REGISTRY/PATH@sha256:..., as `toc-build image push` prints it.",
         )
-    if "://" not in str(key) and not Path(key).is_file():
-        raise ImageError(
-            f"{name} cannot be {done}: there is no key {key}.",
-            code="TOC-IMAGE-065",
-            where=where,
-            fix="name the key's file; `cosign generate-key-pair` makes cosign.key, to sign, and cosign.pub, "
-            "to check.",
-        )
-    return program
 
 
 def _without_services(program: str, folder: Path) -> list[str]:
@@ -108,12 +124,15 @@ def _ask(program: str, arguments: Sequence[str]) -> str | None:
     return done.stdout + done.stderr if done.returncode == 0 else None
 
 
-def _run(program: str, name: ImageName, arguments: Sequence[str], done: str) -> None:
+def _run(
+    program: str, name: ImageName, arguments: Sequence[str], done: str, password: str | None = None
+) -> None:
     plain = ["--allow-http-registry"] if name.api.startswith("http:") else []
     try:
         finished = subprocess.run(
             [program, *arguments, *plain, str(name)],
-            stdin=None,  # cosign may ask for a password
+            stdin=subprocess.DEVNULL,  # nobody would see what it asks
+            env=None if password is None else {**os.environ, "COSIGN_PASSWORD": password},
             capture_output=True,
             text=True,
             check=False,
@@ -131,6 +150,6 @@ def _failed(name: ImageName, done: str, said: str) -> ImageError:
         code="TOC-IMAGE-062",
         fix="do not run an image whose signature does not hold; see cosign's own words."
         if done == "verified"
-        else "see cosign's own words.",
+        else "see cosign's own words; COSIGN_PASSWORD is the key's password, and may be empty.",
         details=said.strip()[-2000:] or None,
     )
