@@ -67,7 +67,8 @@ class SignatureDemand:
         tell(f"checking the signature of {name}")
         self._check(
             name,
-            "if it is what you mean to run, push and sign it: toc-build image push --sign cosign.key.",
+            "if it is what you mean to run, commit, then push and sign it: toc-build image push --sign "
+            "cosign.key.",
         )
 
     def check_named(self, text: str, where: str | None) -> None:
