@@ -109,9 +109,8 @@ def _revision(repository: Repository) -> str | None:
     changed = _git(repository.root, "status", "--porcelain", "--", *names)
     if changed is None or changed:
         return None
-    commit, _, parents = (_git(repository.root, "log", "-1", "--format=%H %P", "--", *names) or "").partition(
-        " "
-    )
+    found = _git(repository.root, "log", "-1", "--format=%H %P", "--", *names) or ""
+    commit, _, parents = found.partition(" ")
     shallow = not parents and _git(repository.root, "rev-parse", "--is-shallow-repository") == "true"
     return None if shallow else commit or None  # a shallow clone takes its oldest commit for every file's
 

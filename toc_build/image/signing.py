@@ -6,6 +6,7 @@ A key pair is enough: nothing is sent to a public log, and nobody else is asked.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,10 @@ from toc_build.errors import ImageError
 from toc_build.image.registry.name import ImageName
 
 _SECONDS = 120
+# What cosign says of the option that we gave it, and what it says a second time.
+_NOISE = re.compile(
+    r"^(?:WARNING: Skipping tlog verification|error during command execution:).*\n?", re.MULTILINE
+)
 # A signing config of sigstore's that names no service: what a cosign without --tlog-upload takes instead.
 _NO_SERVICES = """{"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
 "rekorTlogConfig": {}, "tsaConfig": {}}
@@ -141,7 +146,7 @@ def _run(
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _failed(name, done, str(error)) from None
     if finished.returncode:
-        raise _failed(name, done, finished.stderr)
+        raise _failed(name, done, _NOISE.sub("", finished.stderr))
 
 
 def _failed(name: ImageName, done: str, said: str) -> ImageError:
