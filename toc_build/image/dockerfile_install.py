@@ -15,6 +15,7 @@ from pathlib import Path
 
 from toc_build.image.bytecode import compile_files, pyc_name
 from toc_build.image.pruning import files_below, prune, rules_for
+from toc_build.image.source_packages import SOURCE_ONLY
 
 CERTIFICATES = Path("/run/secrets/ca")
 
@@ -40,6 +41,7 @@ def install(lock: str, packages: Path) -> None:
         environment["PIP_CERT"] = str(CERTIFICATES)
     command = ["-m", "pip", "install", "--disable-pip-version-check", "--root-user-action=ignore"]
     command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile"]
+    command += [f"--no-binary={name}" for name in sorted(SOURCE_ONLY)]  # Python alone, and without a wheel
     # The lock is for this Python; uv, which made it, reads no upper bounds of a package, and pip does.
     command += ["--ignore-requires-python"]
     subprocess.run(
