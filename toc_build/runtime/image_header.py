@@ -37,8 +37,8 @@ class ImageHeader:
         orientation: EXIF orientation, 1 (upright) to 8.
         complete: whether the file reaches its own end; bytes after that end are allowed.
         refused: why the pixels cannot be decoded faithfully, or None.
-        inverted: whether 16-bit samples count from white (OpenCV hands them out as they are stored).
-        patches: (position, bytes) to overwrite in a copy before OpenCV decodes it.
+        inverted: whether 16-bit samples count from white (decoders hand them out as they are stored).
+        patches: (position, bytes) to overwrite in a copy before it is decoded; see `patched`.
     """
 
     format: ImageFormat
@@ -101,6 +101,16 @@ def displayed(
     if orientation >= 5:
         width, height = height, width
     return ImageHeader(format, width, height, orientation, complete, refused, inverted, patches)
+
+
+def patched(data: bytes, header: ImageHeader) -> bytes | bytearray:
+    """`data` as a decoder must see it: itself, or a copy with the header's patches."""
+    if not header.patches:
+        return data
+    copy = bytearray(data)
+    for at, patch in header.patches:
+        copy[at : at + len(patch)] = patch
+    return copy
 
 
 def exif_orientation(block: bytes) -> int:
