@@ -33,7 +33,8 @@ def run(code: str, folder: Path, **environ: str) -> str:
     return done.stdout.strip()
 
 
-def test_the_exporter_is_not_imported_until_it_is_called(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", [{}, {"AML_APP_INSIGHTS_ENABLED": "false"}])
+def test_the_exporter_is_not_imported_until_it_is_called(tmp_path: Path, said: dict[str, str]) -> None:
     code = """
 import azureml_inference_server_http.server.create_app
 from azureml_inference_server_http.server import appinsights_client
@@ -44,7 +45,7 @@ made = appinsights_client.AzureMonitorLogExporter(
 assert NAME in sys.modules
 print(type(made).__module__.startswith(NAME), type(made).__name__)
 """
-    assert run(code, tmp_path) == "True AzureMonitorLogExporter"
+    assert run(code, tmp_path, **said) == "True AzureMonitorLogExporter"
 
 
 def test_a_scoring_script_gets_the_exporter_itself(tmp_path: Path) -> None:
