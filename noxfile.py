@@ -44,7 +44,7 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", "not end_to_end")
-    session.run("pytest", "-m", "end_to_end and not acceptance")
+    session.run("pytest", "--durations=20", "-m", "end_to_end and not acceptance")
 
 
 @nox.session(default=False)

@@ -73,6 +73,42 @@ def test_judged_before_any_client_meets_it(service: Service, tmp_path: Path, see
     assert events[-1].kind is EventKind.READY
 
 
+def test_what_is_wanted_already_is_published_before_that_is_said(
+    states: Path, tmp_path: Path, seen: list[Snapshot]
+) -> None:
+    """A second command, after a kill of the first, is told `ready` only when the record says so as well."""
+    entered, release = threading.Event(), threading.Event()
+
+    def publish(snapshot: Snapshot) -> None:
+        if snapshot.state is State.READY:
+            entered.set()
+            release.wait(20)
+        seen.append(snapshot)
+
+    folder = StateFolder(states / "slow")
+    folder.make()
+    service = Service(folder, ServiceLog(folder.log_path), publish, lambda: None)
+    bundle, never = reference(make_bundle(tmp_path / "one", "one")), threading.Event()
+    told: list[list[Snapshot]] = []
+    first = threading.Thread(target=service.switch, args=(bundle, SETTINGS, lambda _: None, never))
+    second = threading.Thread(
+        target=service.switch, args=(bundle, SETTINGS, lambda _: told.append(list(seen)), never)
+    )
+    first.start()
+    try:
+        assert entered.wait(20)
+        second.start()
+        second.join(0.3)
+        release.set()
+        second.join()
+        assert [snapshot.state for snapshot in told[0]][-1] is State.READY
+        assert len(seen[-1].servers) == 1
+    finally:
+        release.set()
+        first.join()
+        service.close(1.0)
+
+
 def test_a_request_under_way_is_finished_by_the_old_server(service: Service, tmp_path: Path) -> None:
     mark = tmp_path / "in-run"
     release = tmp_path / "release"

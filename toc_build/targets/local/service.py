@@ -28,6 +28,7 @@ from toc_build.targets.local.state import StateFolder, operation_under_way
 from toc_build.targets.protocol import Event, EventKind, State
 
 WATCH_SECONDS = 0.05
+GIVE_WAY_SECONDS = 30.0  # for what a killed command was having done: a container's start is not cut short
 HANDOVER_SECONDS = (
     1.0  # a replaced server without requests ends within it; one with requests ends in the background
 )
@@ -107,11 +108,6 @@ class Service:
         """Whether nothing serves and nothing is being started."""
         return self._current is None and not self._busy.locked()
 
-    def serves(self, bundle: BundleReference, settings: LocalSettings) -> bool:
-        """Whether exactly this is what answers now."""
-        current = self._live()
-        return current is not None and current.bundle == bundle and current.settings == settings
-
     def switch(
         self,
         bundle: BundleReference,
@@ -120,8 +116,10 @@ class Service:
         cancelled: threading.Event,
         judge: Callable[[Server], None] | None = None,
         deployment: dict[str, str] | None = None,
+        *,
+        again: bool = False,
     ) -> None:
-        """Make a bundle the one that answers.
+        """Make a bundle the one that answers; when exactly this answers already, there is nothing to do.
 
         Args:
             bundle: what to serve.
@@ -130,13 +128,17 @@ class Service:
             cancelled: set by whoever wants it no more; it is heeded until the new server takes over.
             judge: given the new server before any client meets it; it refuses by raising.
             deployment: kept beside the service once the new server answers.
+            again: start it afresh all the same.
 
         Raises:
             TargetError: the new server did not come up. The old one, if there is one, serves on.
             OperationCancelled: `cancelled` was set, or the service is closing.
         """
         begun = time.monotonic()
-        with self._operation():
+        with self._operation():  # only within it is it certain what answers, and published
+            if not again and self._serves(bundle, settings):
+                emit(Event(EventKind.READY, "ready", "serves this bundle already", 0.0))
+                return
             self._policy.forget()
             listener = self._listener
             try:
@@ -171,7 +173,7 @@ class Service:
 
     @contextlib.contextmanager
     def _operation(self) -> Iterator[None]:
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + GIVE_WAY_SECONDS
         while not self._busy.acquire(timeout=WATCH_SECONDS):
             self._give_way.set()
             if time.monotonic() > deadline:
@@ -316,6 +318,10 @@ class Service:
             return
 
     # -- what is true
+
+    def _serves(self, bundle: BundleReference, settings: LocalSettings) -> bool:
+        current = self._live()
+        return current is not None and current.bundle == bundle and current.settings == settings
 
     def _live(self) -> Server | None:
         current = self._current

@@ -140,9 +140,6 @@ class Supervisor:
         settings = LocalSettings.from_json(request["settings"])
         if settings.repository is not None:
             self._repository = str(settings.repository)
-        if not request.get("again") and self.service.serves(bundle, settings):
-            emit(Event(EventKind.READY, "ready", "serves this bundle already", 0.0))
-            return
 
         def judge(new: Server) -> None:
             emit(Event(EventKind.STEP_STARTED, "samples", "asking the new version for the samples"))
@@ -163,6 +160,7 @@ class Supervisor:
             cancelled,
             judge=judge if request.get("judged") else None,
             deployment=request.get("deployment"),
+            again=bool(request.get("again")),
         )
 
     def _end_if_idle(self) -> None:

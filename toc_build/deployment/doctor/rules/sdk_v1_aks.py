@@ -1,35 +1,5 @@
 """Target aks has a successor."""
 
-from __future__ import annotations
+from toc_build.deployment.doctor.sdk_v1 import successor_rule
 
-from collections.abc import Iterator
-from datetime import date
-
-from toc_build.deployment.doctor.rule import Found, Rule
-from toc_build.deployment.doctor.subject import Subject
-from toc_build.findings import Severity
-
-# Azure ML documentation, "Azure Machine Learning SDK v1 deprecation".
-END_OF_SUPPORT = date(2026, 6, 30)
-
-
-def check(subject: Subject) -> Iterator[Found]:
-    """The day has come."""
-    if subject.today > END_OF_SUPPORT:
-        yield Found(
-            "target aks is deployed by the Azure ML SDK v1, out of support since"
-            f" {END_OF_SUPPORT.isoformat()}.",
-            subject.repository.where("targets", "aks"),
-            "plan the way out: the same bundle runs on a Kubernetes online endpoint on the same cluster.",
-        )
-
-
-RULE = Rule(
-    code="TOC-DOC-504",
-    severity=Severity.WARNING,
-    looks_for="a plan for target aks after the end of SDK v1's support",
-    why="Since 2026-06-30 nobody at Azure mends what breaks there, and the service may be switched off.",
-    check=check,
-    target="aks",
-    in_plans_only=True,
-)
+RULE = successor_rule("TOC-DOC-504", "aks", "a Kubernetes online endpoint on the same cluster")
