@@ -121,7 +121,7 @@ def rules_for(lock: str) -> tuple[Rule, ...]:
     asking = _who_asks(lock)
 
     def nobody_else_asks(package: str, rule: Rule) -> bool:
-        askers = asking.get(package)
+        askers = asking.get(package, set())
         return bool(askers) and all(
             name in rule.only_for or (name in rule.through and nobody_else_asks(name, rule))
             for name in askers
