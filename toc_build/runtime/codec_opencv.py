@@ -23,7 +23,7 @@ def decode(data: bytes, header: ImageHeader) -> NDArray[Any]:
     broken = UnreadableImage(f"the {header.format.upper()} image is broken: its data cannot be decoded")
     try:
         with _quiet:
-            pixels = cv2.imdecode(np.frombuffer(patched(data, header), np.uint8), _FLAGS)
+            pixels = cv2.imdecode(np.frombuffer(patched(data, header.patches), np.uint8), _FLAGS)
     except cv2.error as error:
         if getattr(error, "code", None) == cv2.Error.StsNoMem:
             raise MemoryError(f"no memory for {header.width} x {header.height} pixels") from None

@@ -38,7 +38,7 @@ def decode(data: bytes, header: ImageHeader) -> NDArray[np.uint8]:
     if data[:4] == b"MM\0+":  # Pillow has never read one: it looks for the 43 in the wrong byte
         raise UnreadableImage("a BigTIFF in big-endian order is not accepted; save it in little-endian order")
     try:
-        pixels = _pixels(patched(data, header), header)
+        pixels = _pixels(patched(data, header.patches + header.for_pillow), header)
     except MemoryError:
         raise MemoryError(f"no memory for {header.width} x {header.height} pixels") from None
     except Exception:  # noqa: BLE001 - Pillow's parsers raise whatever they stumble over

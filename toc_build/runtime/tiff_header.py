@@ -48,6 +48,9 @@ def read_tiff(data: bytes) -> ImageHeader:
     # "multiplied in": Pillow would divide by it. 0 leaves the colours as they are.
     if fields.one(_EXTRA_SAMPLES) in (1, 2):
         patches.append(fields.overwrite(_EXTRA_SAMPLES, 0))
+    # Of grey with alpha Pillow knew before its version 13 none but this kind, whose colours it leaves alone.
+    grey = fields.one(_PHOTOMETRIC) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO)
+    for_pillow = (fields.overwrite(_EXTRA_SAMPLES, 2),) if grey and _EXTRA_SAMPLES in fields else ()
     # Neither decoder turns 16 bits that count from white round, and Pillow does not know them in every order
     # of bytes: they are decoded as if they counted from black, and inverted afterwards.
     inverted = fields.one(_PHOTOMETRIC) == _WHITE_IS_ZERO and fields.one(_BITS) == 16
@@ -62,6 +65,7 @@ def read_tiff(data: bytes) -> ImageHeader:
         refused=_refused(fields),
         inverted=inverted,
         patches=tuple(patches),
+        for_pillow=for_pillow,
     )
 
 
