@@ -105,6 +105,16 @@ def test_the_packages_are_those_of_the_answers(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_bake_for_pillow_does_without_opencv(tmp_path: Path, framework: str) -> None:
+    repository = bake(tmp_path, framework=framework, image_form="pillow")
+
+    for path in (repository / "conda.yml", *repository.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert "cv2" not in text
+        assert "opencv-python" not in text
+
+
 def test_the_first_label_is_the_one_that_the_sample_shows(tmp_path: Path) -> None:
     repository = bake(tmp_path, labels="Größe: 1, b", framework="custom")
 
