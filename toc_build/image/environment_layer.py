@@ -25,7 +25,6 @@ from toc_build.environment.uv_tool import Finished, run_uv
 from toc_build.errors import ImageError
 from toc_build.image import pruning, source_packages
 from toc_build.image.base_contents import Interpreter
-from toc_build.image.bytecode import pyc_name
 from toc_build.image.host_python import HostPython
 from toc_build.image.layer import FORMAT, Entry, tree, write_layer
 from toc_build.image.pruning import files_below
@@ -237,9 +236,10 @@ def _compile(packages: Path, python: HostPython, minor: str, rules: tuple[prunin
     place = packages_dir(minor)
     for path in files_below(packages):
         relative = path.relative_to(packages).as_posix()
-        if path.suffix == ".py" and not pruning.reason(relative, rules):
-            target = packages / pyc_name(relative, minor)
-            work.append((path, f"{place}/{relative}", target))
+        if path.suffix != ".py":
+            continue
+        if target := pruning.bytecode_of(relative, minor, rules):
+            work.append((path, f"{place}/{relative}", packages / target))
     python.compile(work)
 
 
@@ -249,9 +249,11 @@ def _correct_records(packages: Path) -> None:
         rows = []
         for row in csv.reader(record.read_text(encoding="utf-8").splitlines()):
             path = packages / row[0]
+            if path.suffix == ".py" and not path.exists() and path.with_suffix(".pyc").is_file():
+                path, row = path.with_suffix(".pyc"), [f"{row[0]}c", row[1], "-"]  # only bytecode is left
             if row[0].startswith(("..", "/")) or not path.is_file():
                 continue
-            if row[2] and row[2] != str(path.stat().st_size):  # its symbol table was taken off
+            if row[2] and row[2] != str(path.stat().st_size):  # not the wheel's any more
                 encoded = base64.urlsafe_b64encode(_sha256(path)).decode().rstrip("=")
                 row = [row[0], f"sha256={encoded}", str(path.stat().st_size)]
             rows.append(row)
