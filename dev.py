@@ -4,6 +4,8 @@ It keeps nox and uv in `.venv/` beside this file (made on first use, made again 
 and passes its arguments on: a word is a session, anything else goes to nox as it is. Standard library only.
 """
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

@@ -38,13 +38,16 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests: unit tests side by side, then the end-to-end ones that bake, serve and score."""
+    """All tests: unit tests, then the end-to-end ones that bake, serve and score; two at a time."""
     install(session, "tests")
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
     session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", "not end_to_end")
-    session.run("pytest", "--durations=20", "-m", "end_to_end and not acceptance")
+    session.run(
+        *("pytest", "-n", "2", "--dist", "loadgroup", "--durations=20"),
+        *("-m", "end_to_end and not acceptance"),
+    )
 
 
 @nox.session(default=False)

@@ -254,15 +254,20 @@ def toc_build_requirement(answers: Mapping[str, Any]) -> str:
             "git URL (cookiecutter <url> --directory cookiecutter-toc-model)."
         )
     top = _git_top(template)
-    if top is None or _came_by_path(answers):
-        place = _named_checkout(answers, top, project) if top else project
-        return f"toc-build @ {place.as_uri()}"
+    if top is None:
+        return f"toc-build @ {project.as_uri()}"
+    if not _came_by_path(answers):
+        url = _pip_url(_remote(template, answers))
+    elif _is_as_committed(top):
+        url = _named_checkout(answers, top, top).as_uri()
+    else:  # what is being worked on is installed anew at every call, as it then is
+        return f"toc-build @ {_named_checkout(answers, top, project).as_uri()}"
     version = _git(template, "describe", "--tags", "--exact-match", "HEAD") or _git(
         template, "rev-parse", "HEAD"
     )
     folder = project.relative_to(top).as_posix()
     subdirectory = "" if folder == "." else f"#subdirectory={folder}"
-    return f"toc-build @ git+{_pip_url(_remote(template, answers))}@{version}{subdirectory}"
+    return f"toc-build @ git+{url}@{version}{subdirectory}"
 
 
 def cruft_state(answers: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -312,6 +317,22 @@ def _named_checkout(answers: Mapping[str, Any], top: Path, project: Path) -> Pat
     if "_commit" in answers:
         return Path(str(answers["_template"])).absolute() / project.relative_to(top)
     return project
+
+
+def _is_as_committed(top: Path) -> bool:
+    """Whether a commit says all that is in a checkout, and others can fetch that commit from it."""
+    if _git(top, "rev-parse", "--is-shallow-repository") != "false":
+        return False
+    try:
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--", ".", ":(exclude,glob)**/__pycache__/**"],
+            cwd=top,
+            capture_output=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return not changed.stdout
 
 
 def _git_top(template: Path) -> Path | None:

@@ -20,6 +20,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side run files, but no two that use the container engine: they look at what is in it."""
+    for item in items:
+        uses_engine = "engine_address" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("engine" if uses_engine else str(item.path)))
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of the test's own."""

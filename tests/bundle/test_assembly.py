@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from support.model_repository import write_model_repository
 
 from toc_build.bundle import Bundle, assemble, open_bundle
 from toc_build.bundle.assembly import FileHasher, describe
+from toc_build.bundle.store import prune_bundles
 from toc_build.errors import BundleError
 from toc_build.repository import load
 
@@ -151,6 +156,83 @@ def test_a_damaged_bundle_is_made_again(repository_dir: Path) -> None:
     again = bundle_of(repository_dir)
     assert again.root == bundle.root
     assert again.verify() == []
+
+
+def test_compiled_code_that_an_interpreter_left_is_no_damage(repository_dir: Path) -> None:
+    bundle = bundle_of(repository_dir)
+    inode = bundle.root.stat().st_ino
+    cache = bundle.code_dir / "toc_build" / "runtime" / "__pycache__"
+    cache.mkdir()
+    (cache / "handler.cpython-311.pyc").write_bytes(b"x")
+    assert bundle.verify() == []
+    assert bundle_of(repository_dir).root.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("damage", [b"", b"X"], ids=["cut off", "one byte"])
+def test_a_damaged_artifact_is_stored_again(repository_dir: Path, cache: Path, damage: bytes) -> None:
+    first = bundle_of(repository_dir)
+    (sha256,) = {entry.sha256 for entry in first.manifest.files if entry.path == "model/threshold.json"}
+    blob = cache / "artifacts" / sha256
+    sound = blob.read_bytes()
+    blob.chmod(0o644)
+    blob.write_bytes(damage + sound[1:] if damage else b"")
+    (repository_dir / "scoring" / "detector.py").write_text("# another bundle of the same model\n")
+    second = bundle_of(repository_dir)
+    assert second.digest != first.digest
+    assert (second.model_dir / "threshold.json").read_bytes() == sound
+    assert second.verify() == []
+
+
+def test_bundles_that_are_in_use_stay(
+    repository_dir: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever way the cache is reached: a process and a state have the real path, the command has a link."""
+    (tmp_path / "link").symlink_to(cache)
+    by_process, by_state, unused = (_version_of(repository_dir, number) for number in range(3))
+    being_made = cache / "bundles" / ".building-now"
+    being_made.mkdir()
+    state = cache / "services" / "one" / "state.json"
+    state.parent.mkdir(parents=True)
+    state.write_text(json.dumps({"bundle_root": str(by_state.root.resolve())}))
+    words = ["import time; time.sleep(60)", str(by_process.root.resolve() / "code" / "score.py")]
+    monkeypatch.setenv("TOC_BUILD_CACHE_DIR", str(tmp_path / "link"))
+    with subprocess.Popen([sys.executable, "-c", *words]) as process:
+        try:
+            assert prune_bundles(now=time.time() + 60, older_than_days=0) == 1
+        finally:
+            process.kill()
+    left = {root.name for root in (cache / "bundles").iterdir()}
+    assert left == {by_process.root.name, by_state.root.name, being_made.name}
+    assert not unused.root.exists()
+
+
+def _version_of(repository_dir: Path, number: int) -> Bundle:
+    (repository_dir / "scoring" / "detector.py").write_text(f"# {number}\n")
+    return bundle_of(repository_dir)
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        (b"caf\xe9\n", ".amlignore"),
+        (b"*.md\n!\n", ".amlignore:2"),
+        (b"**\\\n", ".amlignore:1"),
+    ],
+)
+def test_an_ignore_file_that_is_none(repository_dir: Path, content: bytes, where: str) -> None:
+    (repository_dir / ".amlignore").write_bytes(content)
+    with pytest.raises(BundleError) as caught:
+        bundle_of(repository_dir)
+    assert (caught.value.code, caught.value.problems[0].where) == ("TOC-BUNDLE-010", where)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems refuse such a name")
+def test_a_name_that_is_not_utf_8_is_named(repository_dir: Path) -> None:
+    (repository_dir / "model" / os.fsdecode(b"caf\xe9.bin")).write_bytes(b"x")
+    with pytest.raises(BundleError, match="is not UTF-8") as caught:
+        bundle_of(repository_dir)
+    assert caught.value.code == "TOC-BUNDLE-005"
+    str(caught.value).encode()
 
 
 def test_a_failed_store_leaves_nothing(repository_dir: Path, cache: Path) -> None:

@@ -149,3 +149,27 @@ def test_pinning_keeps_the_file_as_the_user_wrote_it(make_repository: Make) -> N
     assert "  prune: true  # small\n" in text
     assert "   # ours\n" in text
     assert load(repository.root).config.image.prune
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--archive", "/"], "TOC-IMAGE-003"),
+        (["--oci", "."], "TOC-IMAGE-003"),
+        (["--load"], "TOC-ENGINE-004"),
+    ],
+)
+def test_what_cannot_be_written_to_is_said_before_anything_is_built(
+    repository: Repository,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    code: str,
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+
+    assert main(["build", "-C", str(repository.root), *options]) == 2
+
+    assert code in capsys.readouterr().err
+    assert not (tmp_path / "toc-build-cache" / "images").exists()

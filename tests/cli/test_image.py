@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
+from support.cosign import put_cosign
 from support.engine import Registry
 
 from toc_build.cli import main
@@ -123,3 +125,30 @@ def test_mistakes_are_explained(
     said = capsys.readouterr().err
     assert code in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["127.0.0.1:9"], "TOC-IMAGE-040"),
+        (["localhost:9"], "TOC-IMAGE-040"),
+        ([f"127.0.0.1:9/a@sha256:{'1' * 64}"], "TOC-IMAGE-040"),
+        (["127.0.0.1:9/a", "--tag", "not a tag"], "TOC-IMAGE-040"),
+        (["127.0.0.1:9/a", "--sign", "no.key"], "TOC-IMAGE-065"),
+        ([], "TOC-IMAGE-049"),
+    ],
+)
+def test_what_cannot_be_pushed_is_said_before_anything_is_built(
+    repository: Repository,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: str,
+) -> None:
+    monkeypatch.setenv("PATH", put_cosign(tmp_path / "bin"))
+
+    assert main(["image", "push", *arguments, "-C", str(repository.root)]) == 2
+
+    assert code in capsys.readouterr().err
+    assert not (tmp_path / "toc-build-cache" / "images").exists()

@@ -11,6 +11,7 @@ import pytest
 
 import toc_build.cli
 from toc_build.cli import main
+from toc_build.deployment.checks import Outcome
 
 HEAVY = {
     "cv2",
@@ -119,7 +120,28 @@ def test_status_of_what_was_never_deployed(
     assert main(["status", "-C", str(model_repository)]) == 0
     assert capsys.readouterr().out.split() == ["state", "absent"]
     assert main(["logs", "-C", str(model_repository)]) == 2
+    capsys.readouterr()
     assert main(["delete", "-C", str(model_repository)]) == 0
+    assert capsys.readouterr().out == "nothing was deployed from here\n"
+
+
+def test_options_that_are_not_ours_go_to_pytest(
+    monkeypatch: pytest.MonkeyPatch, model_repository: Path
+) -> None:
+    import toc_build.deployment.checks
+    import toc_build.deployment.prepare
+
+    given: list[list[str]] = []
+
+    def check(*_: object, pytest_arguments: list[str], **__: object) -> Outcome:
+        given.append(list(pytest_arguments))
+        return Outcome("sha256:0", 0, None)
+
+    monkeypatch.setattr(toc_build.deployment.prepare, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(toc_build.deployment.checks, "check", check)
+    for arguments in (["-k", "empty"], ["--", "-k", "empty"], ["-k", "empty", "-x", "--no-contract"]):
+        assert main(["test", "-C", str(model_repository), *arguments]) == 0
+    assert given == [["-k", "empty"], ["-k", "empty"], ["-k", "empty", "-x"]]
 
 
 def test_validate_tells_everything_at_once(

@@ -131,3 +131,23 @@ def test_a_key_never_reaches_a_reason(samples: list[Sample]) -> None:
         judged, _ = ask(uri, samples, headers={"Authorization": "Bearer s3cret-key"})
     assert judged.failures
     assert "s3cret-key" not in judged.failures[0].reason
+
+
+def test_one_that_hangs_beside_is_asked_once(samples: list[Sample]) -> None:
+    release = threading.Event()
+
+    def hang(_: int) -> None:
+        release.wait(30)
+
+    with scorer(lambda _: RIGHT) as uri, scorer(hang) as other:
+        limits = Limits(requests=6, timeout=0.3)
+        judged, beside = ask_rounds(uri, samples, ["thing"], limits, beside=other)
+        release.set()
+    assert (judged.requests, judged.failed) == (6, 0)
+    assert (beside.requests, beside.failed) == (1, 1)
+
+
+def test_one_that_is_wrong_beside_is_asked_on(samples: list[Sample]) -> None:
+    with scorer(lambda _: RIGHT) as uri, scorer(lambda _: {"no": "list"}) as other:
+        _, beside = ask(uri, samples, beside=other)
+    assert (beside.requests, beside.failed) == (6, 6)

@@ -67,3 +67,16 @@ def test_there_is_none() -> None:
         with pytest.raises(TargetError) as refused:
             choose(deployments, ONE.version, None)
         assert refused.value.code == "TOC-APPLY-004"
+
+
+def test_what_was_rehearsed_is_not_put_back_elsewhere() -> None:
+    real, rehearsed = (
+        {"where": f"bright in the workspace {name}"} for name in ("ml", "rehearsal-ml (rehearsal)")
+    )
+    one, two = replace(ONE, plan=real), replace(TWO, plan=rehearsed)
+    live = replace(THREE, plan=real)
+    deployments = [one, two, live]
+    assert choose(deployments, live.version, None, where=real["where"]) == one
+    assert choose(deployments, live.version, None, where=rehearsed["where"]) == two
+    with pytest.raises(TargetError, match="deployment 2 is not one"):
+        choose(deployments, live.version, 2, where=real["where"])

@@ -36,6 +36,14 @@ def test_several_into_one_file_is_refused() -> None:
     assert caught.value.code == "TOC-SCORE-009"
 
 
+@pytest.mark.parametrize("draw", ["", "one.png", "link/"])
+def test_a_drawing_never_takes_the_place_of_a_picture(tmp_path: Path, draw: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(ScoreError) as caught:
+        drawing_paths([tmp_path / "one.png"], tmp_path / draw)
+    assert caught.value.code == "TOC-SCORE-013"
+
+
 def test_the_drawing_differs_from_the_image_where_the_box_is(tmp_path: Path) -> None:
     image = np.full((200, 300, 3), 128, np.uint8)
     place = tmp_path / "deep" / "out.png"

@@ -87,3 +87,10 @@ def test_nothing_answers_any_more(tmp_path: Path) -> None:
 def test_identities_are_unique(tmp_path: Path) -> None:
     history = History(tmp_path)
     assert len({start(history).identity for _ in range(50)}) == 50
+
+
+def test_a_separator_in_a_reason_ends_no_line(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.write_end(start(history), Result.FAILED, reason="one\u2028two\x85three")
+    (item,) = History(tmp_path).deployments()
+    assert (item.result, item.reason) == (Result.FAILED, "one\u2028two\x85three")

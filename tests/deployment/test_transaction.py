@@ -100,6 +100,20 @@ def test_interrupted_by_hand(desk: Desk) -> None:
     assert last(desk).result is Result.CANCELLED
 
 
+def test_interrupted_by_hand_when_it_had_taken_over(desk: Desk) -> None:
+    class Interrupted(MemoryTarget):
+        def apply(self, *arguments, **options) -> Iterator[Event]:  # type: ignore[no-untyped-def]
+            yield from super().apply(*arguments, **options)
+            raise KeyboardInterrupt
+
+    desk.change("right").carry_out()
+    with pytest.raises(KeyboardInterrupt):
+        desk.change("right-2", Interrupted(desk.service, {"replicas": 1})).carry_out()
+    assert desk.live() == "right-2"
+    assert last(desk).result is Result.SUCCEEDED
+    assert last(desk).serving == last(desk).digest
+
+
 class Dying(MemoryTarget):
     """Its command is killed: nothing runs after a certain event, no `finally` and no record either."""
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import queue
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,26 @@ def test_code_configuration_and_replaced_files_are_noticed_and_nothing_else(fold
         (folders / "model" / "deep").mkdir()
         (folders / "model" / "deep" / "weights.bin").write_text("x")
         noticed(folders / "model" / "deep")
+
+
+def test_a_folder_that_is_replaced_is_watched_on(folders: Path) -> None:
+    """An export that puts a whole new folder in place of `model/`."""
+    model = folders / "model"
+    with changes([folders / "scoring", model], [folders / "deploy.yml"]) as found:
+
+        def noticed(write: Callable[[int], None], name: str) -> bool:
+            for number in range(100):
+                write(number)
+                try:
+                    if any(path.name == name for path in found.get(timeout=0.1)):
+                        return True
+                except queue.Empty:
+                    continue
+            return False
+
+        assert noticed(lambda number: (model / "weights.bin").write_text(str(number)), "weights.bin")
+        (folders / "new").mkdir()
+        shutil.rmtree(model)
+        (folders / "new").rename(model)
+        assert noticed(lambda number: (model / "other.bin").write_text(str(number)), "other.bin")
+        assert noticed(lambda number: (folders / "scoring" / "a.py").write_text(str(number)), "a.py")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -17,6 +16,7 @@ import httpx
 import pytest
 from support.engine import Registry
 from support.real_base import minimal_base, shared_base
+from support.running_images import Start, running_images, uri
 from support.shell import Run
 
 pytestmark = pytest.mark.end_to_end
@@ -37,7 +37,6 @@ def run(request):
     time.sleep(1.5)
     return AMLResponse(str(size), 200)
 """
-Start = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
@@ -60,56 +59,9 @@ def copy_example(place: Path, base: Path) -> Path:
 
 @pytest.fixture
 def start(engine_address: str) -> Iterator[Start]:
-    """Runs an image as it is to be run: hardened, on a free port of this machine."""
-    import docker
-
-    client = docker.DockerClient(base_url=engine_address)
-    started: list[Any] = []
-
-    def run(image: str, **changes: Any) -> Any:
-        if "@" in image:
-            client.images.pull(image)
-        hardened = {
-            "read_only": True,
-            "tmpfs": {"/tmp": "rw,noexec,nosuid,size=64m"},
-            "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
-            "mem_limit": "1g",
-            "pids_limit": 200,
-            "init": True,
-            "ports": {"5001/tcp": ("127.0.0.1", free_port())},
-        }
-        container = client.containers.run(image, detach=True, **{**hardened, **changes})
-        started.append(container)
-        container.reload()
-        return container
-
-    yield run
-    for container in started:
-        container.remove(force=True)
-    client.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def uri(container: Any, path: str = "") -> str:
-    """Where a container answers, once it does."""
-    port = next(iter(container.ports.values()))[0]["HostPort"]
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code == 200:
-                return f"http://127.0.0.1:{port}{path}"
-        except httpx.TransportError:
-            pass
-        container.reload()
-        assert container.status == "running", container.logs().decode()
-        assert time.monotonic() < deadline, container.logs().decode()
-        time.sleep(0.1)
+    """Runs an image as it is to be run."""
+    with running_images(engine_address) as run:
+        yield run
 
 
 def as_json(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -225,14 +177,48 @@ def test_the_dockerfile_builds_an_image_that_keeps_the_contract(
     named = f"{registry.address}/python-base:bookworm"
     publish(base, named)
     shell(repository, "toc_build", "build", "--dockerfile", "context")
-    command = ["docker", "build", "--network", "host", "--tag", "toc-build-tests/bright-blob:1"]
-    command += ["--build-arg", f"BUILDER={builder}", "--build-arg", f"BASE={named}"]
+
+    container = start(by_dockerfile(repository, "bright-blob", builder, named, engine_address))
+
+    tested = shell(repository, "toc_build", "test", "--url", uri(container, "/score"))
+    assert "0 failed" in tested.stderr + tested.stdout
+
+
+@pytest.mark.acceptance
+def test_the_dockerfile_takes_azure_mls_own_packages_too(
+    baked: Callable[..., Path],
+    base: Path,
+    shell: Run,
+    registry: Registry,
+    start: Start,
+    engine_address: str,
+    builder: str,
+) -> None:
+    repository = baked(framework="custom", image_form="opencv", serving_stack="azureml-defaults")
+    with (repository / "deploy.yml").open("a") as stream:
+        stream.write(f"\nimage:\n  base: oci:{base}\n")
+    named = f"{registry.address}/python-base:bookworm"
+    publish(base, named)
+    shell(repository, "toc_build", "build", "--dockerfile", "context")
+    assert "azureml-defaults==" in (repository / "requirements.lock").read_text()
+
+    container = start(by_dockerfile(repository, "azureml-defaults", builder, named, engine_address))
+
+    tested = shell(repository, "toc_build", "test", "--url", uri(container, "/score"))
+    assert "0 failed" in tested.stderr + tested.stdout
+
+
+def by_dockerfile(repository: Path, name: str, builder: str, base: str, engine_address: str) -> str:
+    """Has the engine build `context`, and returns the image's name."""
+    tag = f"toc-build-tests/{name}:1"
+    command = ["build", "--network", "host", "--tag", tag]
+    command += ["--build-arg", f"BUILDER={builder}", "--build-arg", f"BASE={base}"]
     if CERTIFICATES.exists():
         command += ["--secret", f"id=ca,src={CERTIFICATES}"]
     docker = next(filter(None, (shutil.which("docker", path="/usr/bin"), shutil.which("docker"))))
 
     built = subprocess.run(
-        [docker, *command[1:], "context"],
+        [docker, *command, "context"],
         cwd=repository,
         env={**os.environ, "DOCKER_HOST": engine_address, "DOCKER_BUILDKIT": "1"},
         capture_output=True,
@@ -240,10 +226,7 @@ def test_the_dockerfile_builds_an_image_that_keeps_the_contract(
         check=False,
     )
     assert built.returncode == 0, built.stderr[-3000:]
-
-    container = start("toc-build-tests/bright-blob:1")
-    tested = shell(repository, "toc_build", "test", "--url", uri(container, "/score"))
-    assert "0 failed" in tested.stderr + tested.stdout
+    return tag
 
 
 def publish(layout: Path, name: str) -> None:

@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from support.shell import Run
 
+from toc_build.bundle import open_bundle
+
 pytestmark = pytest.mark.end_to_end
 
 
@@ -21,7 +23,9 @@ def records(repository: Path) -> list[str]:
     )
 
 
-def test_what_passes_is_on_record_and_what_fails_is_not(model_repository: Path, shell: Run) -> None:
+def test_what_passes_is_on_record_and_what_fails_is_not(
+    model_repository: Path, shell: Run, cache: Path
+) -> None:
     # Part of the tests is no test of the bundle.
     done = shell(model_repository, "toc_build", "test", "--", "-k", "sample", "-q")
     assert "1 passed" in done.stdout
@@ -38,6 +42,9 @@ def test_what_passes_is_on_record_and_what_fails_is_not(model_repository: Path, 
     assert int(suite.attrib["tests"]) == len(report["results"]) > 25
     (digest,) = records(model_repository)
     assert f"tested: {digest}" in done.stderr
+    bundle = cache / "bundles" / digest.replace(":", "-")
+    assert open_bundle(bundle).verify() == []
+    assert not list(bundle.rglob("__pycache__")), "testing wrote into the bundle"
 
     # A detector that breaks the contract, and its own test as well: the first version keeps its record.
     detector = model_repository / "scoring" / "detector.py"

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from toc_build.environment.lock_file import inputs_hash, lock_text, read_lock, without_comments
+from toc_build.environment.lock_file import (
+    inputs_hash,
+    lock_text,
+    read_lock,
+    who_asks,
+    with_hashes_of,
+    without_comments,
+)
 from toc_build.repository import Repository
 
 HASH = "0" * 64
@@ -64,3 +71,18 @@ def test_comments_do_not_count() -> None:
     assert without_comments(BODY) == without_comments(
         "# other\n\n" + BODY.replace("    # via conda.yml\n", "")
     )
+
+
+def test_who_asks_for_a_package() -> None:
+    body = BODY + "    # via\n    #   conda.yml\n    #   textual\nother==1 \\\n    --hash=sha256:0\n"
+    assert who_asks(body) == {"numpy": ("conda.yml",), "rich": ("conda.yml", "textual"), "other": ()}
+
+
+def test_hashes_of_an_earlier_lock_are_kept_beside_the_new_ones() -> None:
+    other = "f" * 64
+    new = BODY.replace(HASH, other).replace("Rich[jupyter]==13.0", "Rich[jupyter]==14.0")
+    both = with_hashes_of(BODY, new)
+    pins = read_lock(both).pins
+    assert [(pin.version, pin.hashes) for pin in pins] == [("2.3.2", 4), ("14.0", 1)]
+    assert read_lock(both).strange is None
+    assert with_hashes_of(both, both) == both

@@ -230,9 +230,11 @@ def test_a_tampered_wheel_is_refused_and_no_image_is_left(
 
 
 def test_a_requirement_without_a_wheel_for_the_platform_is_named(
-    make_repository: Callable[..., Repository], wheelhouse: Path
+    make_repository: Callable[..., Repository], wheelhouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from support.repository_files import CONDA
+
+    from toc_build.cli import main
 
     write_wheel(wheelhouse, "onlyhere", "1.0", tag="py3-none-manylinux_2_17_x86_64")
     write_index(wheelhouse)
@@ -245,7 +247,19 @@ def test_a_requirement_without_a_wheel_for_the_platform_is_named(
         build_image(assemble(repository), settings=settings)
 
     assert caught.value.code == "TOC-IMAGE-010"
-    assert "onlyhere==1.0 has no wheel for linux/arm64" in str(caught.value)
+    said = str(caught.value)
+    assert "onlyhere==1.0 has no wheel for linux/arm64" in said
+    assert "conda.yml asks for it" in said
+
+    # What it says to do, done.
+    folder = wheelhouse.parent / "own-wheels"
+    folder.mkdir()
+    write_wheel(folder, "onlyhere", "1.0", tag="py3-none-manylinux_2_17_aarch64")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    assert main(["lock", "--rehash", "-C", str(repository.root)]) == 0
+    image = build_image(assemble(load(repository.root)), settings=settings)
+    names = read_layer(image.blob(image.layers[ENVIRONMENT].digest))
+    assert any("onlyhere-1.0.dist-info" in name for name in names)
 
 
 def test_an_image_for_another_processor_is_made_here(build: Build, tmp_path: Path) -> None:

@@ -64,3 +64,14 @@ def test_the_interpreter_finds_it_where_its_name_says(tmp_path: Path) -> None:
     )
 
     assert "mod.cpython" in done.stdout
+
+
+def test_a_file_that_cannot_be_written_is_told_as_any_other(tmp_path: Path) -> None:
+    source = tmp_path / "m.py"
+    source.write_text(SOURCE)
+    (tmp_path / "a-file").touch()
+
+    with pytest.raises(NotADirectoryError) as caught:
+        compile_files(Path(sys.executable), [(source, "app/m.py", tmp_path / "a-file" / "m.pyc")])
+
+    assert str(tmp_path / "a-file") in str(caught.value.filename)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from toc_build.errors import ImageError
 from toc_build.image import host_python as module
-from toc_build.image.host_python import host_python
+from toc_build.image.host_python import HostPython, host_python
 from toc_build.image.store import ImageStore
 
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -50,3 +51,16 @@ def test_another_file_in_its_place_is_looked_at_anew(asked: list[str], tmp_path:
     host_python(MINOR, store, print)
 
     assert len(asked) == 2
+
+
+def test_a_python_that_is_ended_is_no_bug_of_ours(tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho 'out of memory' >&2\nkill -9 $$\n")
+    program.chmod(0o755)
+    (tmp_path / "m.py").touch()
+
+    with pytest.raises(ImageError, match="ended by signal 9") as caught:
+        HostPython(program, "3.11").compile([(tmp_path / "m.py", "app/m.py", tmp_path / "m.pyc")])
+
+    assert caught.value.code == "TOC-IMAGE-013"
+    assert "out of memory" in str(caught.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toc_build.image.pruning import RULES, prune, reason, rules_for
+from toc_build.image.pruning import RULES, bytecode_of, prune, reason, rules_for
 
 ALWAYS = rules_for("")
 LOCK = """\
@@ -110,3 +110,48 @@ def test_what_somebody_else_asks_for_as_well_stays(other: str) -> None:
 
 def test_without_a_word_about_who_asks_it_stays() -> None:
     assert reason("grpc/__init__.py", rules_for("grpcio==1.0 \\\n")) is None
+
+
+def test_what_stands_between_is_asked_for_by_nobody_else_either() -> None:
+    def lock(rich: str, pygments: str = "rich") -> str:
+        asks = {"keras": "tensorflow-cpu", "rich": rich, "pygments": pygments}
+        return "".join(f"{name}==1.0 \\\n    # via {asker}\n" for name, asker in asks.items())
+
+    assert reason("pygments/lexers/python.py", rules_for(lock("keras")))
+    for other in (lock("conda.yml"), lock("typer"), lock("keras", "conda.yml")):
+        assert reason("pygments/lexers/python.py", rules_for(other)) is None
+
+
+def test_a_backend_stays_with_the_package_that_it_is_for() -> None:
+    path = "keras/src/backend/torch/core.py"
+
+    assert reason(path, ALWAYS)
+    assert reason(path, rules_for("torch==2.9.0 \\\n    # via conda.yml\n")) is None
+
+
+def test_generated_source_goes_once_its_bytecode_is_there(tmp_path: Path) -> None:
+    generated = "tensorflow/python/ops/gen_math_ops.py"
+    place = tmp_path / generated
+    place.parent.mkdir(parents=True)
+    place.write_text("x = 1")
+
+    assert bytecode_of(generated, "3.11", ALWAYS) == f"{generated}c"
+    assert prune(tmp_path, ALWAYS) == {}  # nothing was compiled
+    assert place.exists()
+
+    place.with_suffix(".pyc").write_bytes(b"1234")
+    saved = prune(tmp_path, ALWAYS)
+
+    assert saved["source that a program wrote; its bytecode stays"] == 5
+    assert [path.name for path in place.parent.iterdir()] == ["gen_math_ops.pyc"]
+
+
+def test_where_bytecode_goes() -> None:
+    assert (
+        bytecode_of("tensorflow/python/keras/losses.py", "3.11", ALWAYS)
+        == "tensorflow/python/keras/losses.pyc"
+    )
+    beside = "tensorflow/python/keras/__pycache__/__init__.cpython-311.pyc"
+    assert bytecode_of("tensorflow/python/keras/__init__.py", "3.11", ALWAYS) == beside
+    assert bytecode_of("a/b.py", "3.11", ALWAYS) == "a/__pycache__/b.cpython-311.pyc"
+    assert bytecode_of("numpy/linalg/tests/test_linalg.py", "3.11", ALWAYS) is None

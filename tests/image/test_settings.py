@@ -57,6 +57,22 @@ def test_the_revision_is_of_what_the_bundle_is_made_from(tmp_path: Path) -> None
     assert ImageSettings.of(load(root)).revision == git(root, "rev-parse", "HEAD")
 
 
+def test_a_clone_that_is_too_shallow_to_tell_has_no_revision(tmp_path: Path) -> None:
+    root = write_repository(tmp_path / "r")
+    (root / "requirements.lock").write_text("")
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one")
+    (root / "NOTES.md").write_text("notes")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "two")
+
+    for depth, found in (("1", None), ("9", ImageSettings.of(load(root)).revision)):
+        clone = tmp_path / f"clone-{depth}"
+        git(tmp_path, "clone", "-q", "--depth", depth, f"file://{root}", str(clone))
+        assert ImageSettings.of(load(clone)).revision == found
+
+
 def test_the_templates_version_is_crufts(tmp_path: Path) -> None:
     root = write_repository(tmp_path / "r")
     (root / ".cruft.json").write_text('{"template": "x", "commit": "abc123", "checkout": null}')

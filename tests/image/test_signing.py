@@ -23,11 +23,21 @@ NAME = ImageName.parse(f"registry.example.org/a/b@{DIGEST}")
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder of programs besides the system's."""
+    """The only folder of programs besides the system's; the working folder has the keys."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.chdir(tmp_path)
+    for key in ("cosign.key", "cosign.pub"):
+        Path(key).touch()
     return folder
+
+
+def asked_of(programs: Path, help_text: str) -> list[str]:
+    """What a cosign whose help says so is asked for a signature."""
+    cosign(programs, f"""[ "$2" = --help ] && echo '{help_text}' || printf '"%s"\\n' "$@" >> asked""")
+    sign(NAME, Path("cosign.key"))
+    return [json.loads(line) for line in Path("asked").read_text().splitlines()]
 
 
 def cosign(programs: Path, script: str) -> Path:
@@ -38,17 +48,51 @@ def cosign(programs: Path, script: str) -> Path:
 
 
 def test_cosign_is_asked_for_the_digest_with_the_key(programs: Path, tmp_path: Path) -> None:
-    cosign(programs, f"""printf '"%s"\\n' "$@" >> {tmp_path / "asked"}""")
+    asked = asked_of(programs, "--tlog-upload")
+    assert asked == ["sign", "--yes", "--tlog-upload=false", "--key", "cosign.key", str(NAME)]
 
-    sign(NAME, Path("cosign.key"))
     verify(ImageName.parse(f"127.0.0.1:5000/a@{DIGEST}"), Path("cosign.pub"))
 
     asked = [json.loads(line) for line in (tmp_path / "asked").read_text().splitlines()]
     at = asked.index("verify")
-    assert asked[:at] == ["sign", "--yes", "--tlog-upload=false", "--key", "cosign.key", str(NAME)]
     assert asked[at + 2 : at + 4] == ["--key", "cosign.pub"]
     assert "--allow-http-registry" in asked[at:]
     assert asked[-1] == f"127.0.0.1:5000/a@{DIGEST}"
+
+
+@pytest.mark.parametrize(
+    ("help_text", "options"),
+    [
+        ("--tlog-upload --use-signing-config", ["--tlog-upload=false", "--use-signing-config=false"]),
+        ("--signing-config --offline", ["--offline"]),
+        ("", ["--tlog-upload=false"]),
+    ],
+)
+def test_a_newer_cosign_keeps_out_of_public_logs_too(
+    programs: Path, help_text: str, options: list[str]
+) -> None:
+    assert asked_of(programs, help_text) == ["sign", "--yes", *options, "--key", "cosign.key", str(NAME)]
+
+
+def test_a_cosign_that_takes_services_from_a_file_is_given_one_without(programs: Path) -> None:
+    script = """[ "$2" = --help ] && echo --signing-config || cat "$4" > "{services}" """
+    cosign(programs, script.format(services=programs / "services"))
+
+    sign(NAME, "azurekms://vault/key")
+
+    found = json.loads((programs / "services").read_text())
+    assert found.pop("mediaType").startswith("application/vnd.dev.sigstore.signingconfig")
+    assert not any(found.values())
+
+
+@pytest.mark.parametrize("action", [sign, verify])
+def test_a_key_that_is_not_there(programs: Path, action: object) -> None:
+    cosign(programs, "exit 0")
+
+    with pytest.raises(ImageError, match=r"no key lost\.pub") as caught:
+        action(NAME, Path("lost.pub"))  # type: ignore[operator]
+
+    assert caught.value.code == "TOC-IMAGE-065"
 
 
 @pytest.mark.parametrize("action", [sign, verify])

@@ -50,6 +50,10 @@ def test_tensorflow_has_a_smaller_way(explain: Callable[..., Why]) -> None:
     assert any("ai-edge-litert in place of tensorflow-cpu" in item.what for item in explain().advice)
 
 
+def test_opencv_has_a_smaller_way(explain: Callable[..., Why]) -> None:
+    assert any("pillow in place of opencv-python-headless" in item.what for item in explain().advice)
+
+
 def test_what_is_not_pruned_could_be(explain: Callable[..., Why]) -> None:
     assert not any("prune" in item.what for item in explain().advice)
     assert any("prune" in item.what for item in explain(prune=False).advice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,15 @@ def test_deploy_yml_that_is_a_broken_link(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError) as raised:
         load(tmp_path)
     assert raised.value.code == "TOC-DEPLOY-002"
+
+
+@pytest.mark.parametrize("kind", ["empty", "pipe"])
+def test_weights_that_hold_nothing(repository: Path, kind: str) -> None:
+    weights = repository / "model" / "saved_model" / "saved_model.pb"
+    weights.unlink()
+    if kind == "empty":
+        weights.touch()
+        assert problems(repository) == [("TOC-REPO-005", "deploy.yml:9 model -> path")]
+    else:
+        os.mkfifo(weights)
+        load(repository)  # it comes to an end; the bundle refuses such a thing

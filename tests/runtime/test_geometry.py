@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from toc_build.runtime import clip_boxes, iou_matrix, letterbox, nms, unletterbox
 
+pytestmark = pytest.mark.usefixtures("codec")
 _side = st.integers(1, 300)
 _boxes = st.lists(
     st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(0, 30), st.integers(0, 30)).map(

@@ -256,6 +256,16 @@ CASES = (
     Case("TOC-DOC-404", ".gitignore", lambda root: git(root, "init", "-q"), mended=True),
     Case("TOC-DOC-405", "deploy.yml: targets -> aci -> ssl -> key_pem_file", tracked_key),
     Case(
+        "TOC-DOC-407",
+        "deploy.yml: image -> signed_by",
+        deploy("targets:\n  local: {engine: docker}\nimage: {signed_by: cosign.pub}\n"),
+    ),
+    Case(
+        "TOC-DOC-408",
+        "deploy.yml: targets -> aci",
+        deploy("targets:\n  aci: {}\nimage: {signed_by: cosign.pub}\n"),
+    ),
+    Case(
         "TOC-DOC-501",
         "conda.yml: dependencies -> item 3 -> pip -> item 3",
         change("conda.yml", "opencv-python-headless>=4.10", "opencv-python-headless"),

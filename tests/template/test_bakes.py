@@ -100,10 +100,19 @@ def test_the_packages_are_those_of_the_answers(tmp_path: Path) -> None:
     assert packages("two", serving_stack="azureml-defaults", gpu="yes", image_form="pillow") == [
         "azureml-defaults>=1.62,<2",
         "numpy>=1.26,<2.3.3",
-        "opencv-python-headless>=4.10",
-        "tensorflow[and-cuda]>=2.16,<3",
         "pillow>=10.3",
+        "tensorflow[and-cuda]>=2.16,<3",
     ]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_bake_for_pillow_does_without_opencv(tmp_path: Path, framework: str) -> None:
+    repository = bake(tmp_path, framework=framework, image_form="pillow")
+
+    for path in (repository / "conda.yml", *repository.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert "cv2" not in text
+        assert "opencv-python" not in text
 
 
 def test_the_first_label_is_the_one_that_the_sample_shows(tmp_path: Path) -> None:

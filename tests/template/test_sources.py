@@ -32,7 +32,7 @@ def named_toc_build(repository: Path) -> str:
 
 
 @pytest.mark.parametrize("spelling", ["absolute", "relative", "directory", "link"])
-def test_a_bake_from_a_checkout_names_it_by_path(
+def test_a_bake_from_a_checkout_names_its_commit(
     tmp_path: Path, project_in_git: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
 ) -> None:
     monkeypatch.chdir(project_in_git)
@@ -50,7 +50,27 @@ def test_a_bake_from_a_checkout_names_it_by_path(
         directory=TEMPLATE.name if spelling == "directory" else None,
     )
 
-    assert named_toc_build(repository) == f"toc-build @ {project_in_git.as_uri()}"
+    assert named_toc_build(repository) == f"toc-build @ git+{project_in_git.as_uri()}@v1.2"
+
+
+@pytest.mark.parametrize("change", ["an edit", "a new file", "a shallow clone"])
+def test_a_bake_from_what_no_commit_can_give_names_the_folder(
+    tmp_path: Path, project_in_git: Path, change: str
+) -> None:
+    """It is installed anew at every call, so that work on toc-build itself is seen at once."""
+    project = project_in_git
+    if change == "an edit":
+        (project / "pyproject.toml").open("a").write("# edited\n")
+    elif change == "a new file":
+        (project / "new.py").touch()
+    else:
+        git(tmp_path, "clone", "--quiet", "--depth", "1", project_in_git.as_uri(), "shallow")
+        project = tmp_path / "shallow"
+    (project / TEMPLATE.name / "__pycache__").mkdir(exist_ok=True)
+
+    repository = bake(tmp_path / "out", project / TEMPLATE.name)
+
+    assert named_toc_build(repository) == f"toc-build @ {project.as_uri()}"
 
 
 def test_a_bake_from_a_tree_without_git_names_it_by_path(tmp_path: Path, project_in_git: Path) -> None:

@@ -98,11 +98,33 @@ def _rules(patterns: Iterable[str]) -> pathspec.GitIgnoreSpec:
 
 
 def _ignore_rules(root: Path) -> pathspec.GitIgnoreSpec:
-    """The ignore file's rules, and ours after them so that no `!` brings a cache back."""
+    """The ignore file's rules, and ours after them so that no `!` brings a cache back.
+
+    Raises:
+        BundleError: it cannot be read, or a line of it is no pattern.
+    """
     try:
         lines = (root / IGNORE_FILE).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         lines = []
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise BundleError(
+            f"{IGNORE_FILE} cannot be read: {reason}.",
+            code="TOC-BUNDLE-010",
+            where=IGNORE_FILE,
+            fix="make it a text file of one pattern a line, as .gitignore is.",
+        ) from None
+    for number, line in enumerate(lines, start=1):
+        try:
+            _rules([line])
+        except ValueError:
+            raise BundleError(
+                f"{line.strip()!r} is no pattern.",
+                code="TOC-BUNDLE-010",
+                where=f"{IGNORE_FILE}:{number}",
+                fix="write it as in a .gitignore, or delete the line.",
+            ) from None
     return _rules([*lines, *ALWAYS_IGNORED])
 
 
@@ -115,23 +137,35 @@ def _walk(
     """
     inside = [folder.resolve()]  # the real folders from the top down to here: one of them again is a loop
 
+    def unreadable(path: Path, reason: str | None) -> None:
+        shown = os.path.relpath(path, root).replace(os.sep, "/").encode("utf-8", "backslashreplace").decode()
+        problems.append(
+            Problem(
+                "TOC-BUNDLE-005",
+                f"{shown} cannot be read: {reason}.",
+                where=shown,
+                fix="mend, rename or delete the link or file, or name it in .amlignore.",
+            )
+        )
+
     def visit(here: Path) -> Iterator[Path]:
-        for entry in sorted(os.scandir(here), key=lambda item: item.name):
-            path = here / entry.name
+        try:
+            paths = sorted(here.iterdir(), key=lambda path: path.name)
+        except OSError as error:
+            unreadable(here, error.strerror)
+            return
+        for path in paths:
             relative = os.path.relpath(path, root).replace(os.sep, "/")
             if ignored.match_file(relative):
                 continue
             try:
+                relative.encode()
                 mode = path.stat().st_mode
+            except UnicodeEncodeError:
+                unreadable(path, "its name is not UTF-8")
+                continue
             except OSError as error:
-                problems.append(
-                    Problem(
-                        "TOC-BUNDLE-005",
-                        f"{relative} cannot be read: {error.strerror}.",
-                        where=relative,
-                        fix="mend or delete the link or file, or name it in .amlignore.",
-                    )
-                )
+                unreadable(path, error.strerror)
                 continue
             if stat.S_ISDIR(mode):
                 real = path.resolve()

@@ -7,20 +7,25 @@ when it is whole, so that one that is there is complete.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from toc_build.bundle.manifest import Manifest
+from toc_build.bundle.manifest import FileEntry, Manifest
 from toc_build.bundle.sources import Source
 from toc_build.errors import BundleError
 from toc_build.paths import cache_dir
 
 MANIFEST_FILE = "manifest.json"
+BYTECODE_DIR = "__pycache__"
 _CHUNK = 1 << 20
+_BUILDING = ".building-"
+_MAKING_SECONDS = 3600.0  # what is younger may be in the making
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,13 @@ class Bundle:
 
         Returns:
             The paths that are missing, changed, or there without being in the manifest; empty when all is
-            well.
+            well. Compiled code does not count: an interpreter that ran the code may have put it there.
         """
         expected = {entry.path: entry for entry in self.manifest.files if entry.path.startswith(below)}
         present = {
             path.relative_to(self.root).as_posix()
             for path in self.root.rglob("*")
-            if path.is_file() and path.name != MANIFEST_FILE
+            if path.is_file() and path.name != MANIFEST_FILE and path.parent.name != BYTECODE_DIR
         }
         odd = {path for path in present if path.startswith(below)} - expected.keys()
         for path, entry in expected.items():
@@ -119,14 +124,14 @@ def store(manifest: Manifest, sources: Mapping[str, Source]) -> Bundle:
         return kept
     try:
         bundles_dir().mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=bundles_dir()))
+        building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=bundles_dir()))
     except OSError as error:
         raise _unwritable(error) from error
     try:
         for entry in manifest.files:
             place = building / entry.path
             place.parent.mkdir(parents=True, exist_ok=True)
-            _place(sources[entry.path], place, entry.sha256, shared=entry.path.startswith("model/"))
+            _place(sources[entry.path], place, entry, shared=entry.path.startswith("model/"))
         (building / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
         building.chmod(0o755)
         if root.exists():  # a damaged one: a whole one would have been returned above
@@ -146,7 +151,8 @@ def store(manifest: Manifest, sources: Mapping[str, Source]) -> Bundle:
 def prune_bundles(*, now: float, older_than_days: float) -> int:
     """Removes bundles that nothing has used for a while, and artifacts that no bundle holds any more.
 
-    One whose code or model a running process was started with stays.
+    One whose code or model a running process was started with stays, and one that a local service's state
+    names: a container was not started with its folder, nor does anything run between two restarts.
 
     Args:
         now: seconds since 1970.
@@ -157,18 +163,23 @@ def prune_bundles(*, now: float, older_than_days: float) -> int:
     """
     if not bundles_dir().is_dir():
         return 0
-    in_use = _command_lines()
+    in_use = "\n".join([*_command_lines(), *_service_states()])
     removed = 0
     for root in bundles_dir().iterdir():
-        old = now - root.stat().st_mtime >= older_than_days * 86400
-        if old and not any(str(root) in words for words in in_use):
-            shutil.rmtree(root, ignore_errors=True)
-            removed += 1
+        try:
+            age = now - root.stat().st_mtime
+        except FileNotFoundError:  # another command has just removed it, or given it its name
+            continue
+        being_made = root.name.startswith(_BUILDING)
+        if age < (_MAKING_SECONDS if being_made else older_than_days * 86400):
+            continue
+        if str(root) in in_use or str(root.resolve()) in in_use:
+            continue
+        shutil.rmtree(root, ignore_errors=True)
+        removed += not being_made
     artifacts = bundles_dir().parent / "artifacts"
     for blob in artifacts.iterdir() if artifacts.is_dir() else ():
-        if (
-            blob.stat().st_nlink == 1 and now - blob.stat().st_mtime >= 3600
-        ):  # an hour: one may be in the making
+        if blob.stat().st_nlink == 1 and now - blob.stat().st_mtime >= _MAKING_SECONDS:
             blob.unlink(missing_ok=True)
     return removed
 
@@ -179,6 +190,15 @@ def _command_lines() -> list[str]:
 
     found = psutil.process_iter(["cmdline"])
     return [" ".join(process.info["cmdline"] or ()) for process in found]
+
+
+def _service_states() -> list[str]:
+    """What is written of the local services: the paths of their bundles are in it."""
+    found = []
+    for state in (cache_dir() / "services").glob("*/state.json"):
+        with suppress(OSError, ValueError):
+            found.append(json.dumps(json.loads(state.read_text("utf-8")), ensure_ascii=False))
+    return found
 
 
 def _kept(root: Path, manifest: Manifest) -> Bundle | None:
@@ -201,17 +221,19 @@ def _kept(root: Path, manifest: Manifest) -> Bundle | None:
     return bundle
 
 
-def _place(source: Source, place: Path, sha256: str, *, shared: bool) -> None:
+def _place(source: Source, place: Path, entry: FileEntry, *, shared: bool) -> None:
     """Writes one file, read-only; a shared one is stored once under its own hash and linked."""
+    sha256 = entry.sha256
     if not shared:
         _write(source, place, sha256)
         return
     blob = cache_dir() / "artifacts" / sha256
-    if not blob.is_file():
+    # One that is there is read again: a machine that lost its power, or a person, may have changed it.
+    if not blob.is_file() or blob.stat().st_size != entry.size or sha256_file(blob) != sha256:
         blob.parent.mkdir(parents=True, exist_ok=True)
         part = blob.with_name(f".{sha256}.{os.getpid()}")
         try:
-            _write(source, part, sha256)
+            _write(source, part, sha256, lasting=True)
             part.replace(blob)
         finally:
             part.unlink(missing_ok=True)
@@ -221,7 +243,7 @@ def _place(source: Source, place: Path, sha256: str, *, shared: bool) -> None:
         _write(blob, place, sha256)
 
 
-def _write(source: Source, place: Path, sha256: str) -> None:
+def _write(source: Source, place: Path, sha256: str, *, lasting: bool = False) -> None:
     digest = hashlib.sha256()
     with place.open("wb") as target:
         if isinstance(source, bytes):
@@ -232,6 +254,9 @@ def _write(source: Source, place: Path, sha256: str) -> None:
                 while chunk := stream.read(_CHUNK):
                     digest.update(chunk)
                     target.write(chunk)
+        if lasting:  # before it is known by its hash
+            target.flush()
+            os.fsync(target.fileno())
     if digest.hexdigest() != sha256:
         raise BundleError(
             f"{source if isinstance(source, Path) else place.name} changed while the bundle was assembled.",

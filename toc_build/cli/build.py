@@ -70,6 +70,7 @@ def build(
             console.note(f"build it:   DOCKER_BUILDKIT=1 docker build --tag NAME {written}")
             console.note("behind a company's certificates: add --secret id=ca,src=CERTIFICATES.pem")
         return
+    _check_outputs(oci, archive, load)
     made = make_image(
         repository, console=console, platform=platform, update_base=update_base, revision=revision
     )
@@ -125,6 +126,24 @@ def check_platform(platform: str | None) -> None:
             where="--platform",
             fix="take linux/amd64 or linux/arm64.",
         )
+
+
+def _check_outputs(oci: Path | None, archive: Path | None, load: bool) -> None:
+    """What cannot be written to is said before anything is built."""
+    from toc_build.errors import ImageError
+
+    for place, refused in ((oci, Path.exists), (archive, Path.is_dir)):
+        if place is not None and refused(place.absolute()):
+            raise ImageError(
+                f"{place} is there already." if place == oci else f"{place} is a folder, not a file.",
+                code="TOC-IMAGE-003",
+                where="--oci" if place == oci else "--archive",
+                fix="delete it, or name another place." if place == oci else "name a file in it.",
+            )
+    if load:
+        from toc_build.image.engine import Engine
+
+        Engine.connect().close()
 
 
 def _write(made: MadeImage, oci: Path | None, archive: Path | None) -> None:

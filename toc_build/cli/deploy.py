@@ -51,9 +51,12 @@ def deploy(
     from toc_build.cli.status import status_as_json
     from toc_build.console import Console
     from toc_build.deployment import deploy as apply
+    from toc_build.deployment.history import History
     from toc_build.deployment.records import read_test_record
 
     console = Console()
+    on_record = History(repository)
+    before = len(on_record.deployments(target))
     service = apply(
         repository,
         target,
@@ -68,6 +71,8 @@ def deploy(
     if as_json:
         console.json(status_as_json(status))
         return
+    if len(on_record.deployments(target)) == before:
+        console.say("nothing to do: this very bundle serves already, with these settings")
     console.say(f"serving at {service.scoring_uri}", style="bold green")
     tested = status.digest is not None and read_test_record(service.repository, status.digest)
     console.note(f"bundle {status.digest}{'' if tested else ' (no passing test on record: nox -s test)'}")

@@ -50,7 +50,8 @@ def _line(item: Deployment) -> str:
     kind = item.kind if item.restores is None else f"{item.kind} to {item.restores}"
     digest = item.digest.removeprefix("sha256:")[:12]
     revision = f"  git {item.revision[:8]}{'+' if '+' in item.revision else ''}" if item.revision else ""
-    return f"{item.number:>4}  {when}  {item.target}  {kind}  {digest}  {item.result.value}{took}{revision}"
+    place = f"{item.target} (rehearsal)" if "(rehearsal)" in item.plan.get("where", "") else item.target
+    return f"{item.number:>4}  {when}  {place}  {kind}  {digest}  {item.result.value}{took}{revision}"
 
 
 def register(app: typer.Typer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -43,17 +45,28 @@ def push_command(
     from toc_build.console import Console
     from toc_build.deployment.image import make_image
     from toc_build.deployment.push import push_image, target_name
+    from toc_build.image.registry import ImageName
+    from toc_build.repository import load
 
     console = Console()
+    config = load(repository).config
+    name = target_name(to or config.image.repository, config.service.name, named=to is not None)
+    for text in tag or ():
+        ImageName.parse(f"{name.host}/{name.repository}:{text}")
+    password = None
+    if key is not None:
+        from toc_build.image.signing import ready
+
+        ready(f"{name} cannot be signed", key)
+        password = ask_password(key)
     made = make_image(repository, console=console)
-    target_name(made, to)
-    result = push_image(made, to, tags=tuple(tag or ()), console=console)
+    result = push_image(made, name, tags=tuple(tag or ()), console=console)
     pushed = result.pushed
     if key is not None:
         from toc_build.image.signing import sign
 
         with console.step("sign"):
-            sign(pushed.name, key)
+            sign(pushed.name, key, password=password)
     if as_json:
         console.json(
             {
@@ -168,7 +181,8 @@ def sign_command(
     from toc_build.image.registry import ImageName
     from toc_build.image.signing import sign
 
-    sign(ImageName.parse(image), key)
+    name = ImageName.parse(image)
+    sign(name, key, password=ask_password(key))
     Console().say(f"signed: {image}")
 
 
@@ -184,6 +198,13 @@ def verify_command(
 
     verify(ImageName.parse(image), key)
     Console().say(f"the signature holds: {image}")
+
+
+def ask_password(key: Path) -> str | None:
+    """A private key's password, asked for where somebody sits and COSIGN_PASSWORD does not say it."""
+    if "COSIGN_PASSWORD" in os.environ or not key.is_file() or not sys.stdin.isatty():
+        return None
+    return str(typer.prompt(f"password of {key}", hide_input=True, default="", show_default=False, err=True))
 
 
 def _mb(size: int) -> str:

@@ -14,6 +14,12 @@ def lock(
     upgrade: Annotated[
         bool, typer.Option("--upgrade", help="Take the newest versions that conda.yml admits.")
     ] = False,
+    rehash: Annotated[
+        bool,
+        typer.Option(
+            "--rehash", help="Keep versions and hashes, and add the hashes of files that came since."
+        ),
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Only say whether the lock fits conda.yml; offline.")
     ] = False,
@@ -30,7 +36,7 @@ def lock(
 
     console = Console()
     loaded = load(repository, check_folder=False)  # missing weights need not stop a lock
-    if not upgrade:
+    if not (upgrade or rehash):
         try:
             check_lock(loaded)
         except EnvironmentBuildError:
@@ -42,7 +48,7 @@ def lock(
             )
             return
     with console.step("lock") as update:
-        path = make_lock(loaded, upgrade=upgrade, progress=update)
+        path = make_lock(loaded, upgrade=upgrade, rehash=rehash, progress=update)
     console.say(str(path))
 
 

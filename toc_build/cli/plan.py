@@ -57,10 +57,15 @@ def show_plan(plan: Plan, console: Console) -> None:
         console.say(f"  {change.name:<{width}}  {old}{_shown(change.new)}{effect}")
     needs = plan.needs
     memory = f", {needs.memory_gb:g} GB" if needs.memory_gb is not None else ""
-    gpus = f", {needs.gpus} GPUs" if needs.gpus else ""
-    console.say(f"needs: {needs.replicas} x ({needs.cores:g} cores{memory}{gpus}); {plan.cost.value}")
+    gpus = f", {_counted(needs.gpus, 'GPU')}" if needs.gpus else ""
+    each = f"{_counted(needs.cores, 'core')}{memory}{gpus}"
+    console.say(f"needs: {_counted(needs.replicas, 'replica')} with {each}; {plan.cost.value}")
     for finding in plan.findings:
         show_finding(finding, console)
+
+
+def _counted(number: float, noun: str) -> str:
+    return f"{number:g} {noun}" if number == 1 else f"{number:g} {noun}s"
 
 
 def _because(why: str) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toc_build.cli.options import HERE, JsonOption, RepositoryOption
+from toc_build.errors import UserError
+
+if TYPE_CHECKING:
+    from toc_build.contract import ContractReport
 
 EXIT_CHECKS_FAILED = 1
 
@@ -16,7 +20,7 @@ EXIT_CHECKS_FAILED = 1
 def test(
     pytest_arguments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- PYTEST ARGUMENTS]", help="Passed to pytest.", show_default=False),
+        typer.Argument(metavar="[PYTEST ARGUMENTS]", help="Passed to pytest.", show_default=False),
     ] = None,
     repository: RepositoryOption = HERE,
     url: Annotated[
@@ -61,19 +65,33 @@ def test(
         )
     report = outcome.contract
     if report is not None:
-        if junit:
-            junit.parent.mkdir(parents=True, exist_ok=True)
-            junit.write_text(report.to_junit(), encoding="utf-8")
         if as_json:
             typer.echo(report.to_json(), nl=False)
         else:
             show_report(report, console)
+        if junit:
+            _write_junit(report, junit)
     if outcome.recorded:
         console.note(f"tested: {outcome.digest}")
     if not outcome.passed:
         raise typer.Exit(EXIT_CHECKS_FAILED)
 
 
+def _write_junit(report: ContractReport, place: Path) -> None:
+    part = place.with_name(f".{place.name}.part")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(report.to_junit(), encoding="utf-8")
+        part.replace(place)
+    except OSError as error:
+        raise UserError(
+            f"the contract's result cannot be written: {error.strerror or error}.",
+            code="TOC-TEST-102",
+            where=str(place),
+            fix="give --junit a file in a folder that can be written.",
+        ) from None
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(test)
+    app.command(context_settings={"ignore_unknown_options": True})(test)  # they are pytest's

@@ -57,7 +57,9 @@ def document_in(answer: Answer) -> object:
         Breach: answer.status, answer.content-type, answer.encoding or answer.json.
     """
     if answer.status != 200:
-        raise Breach("answer.status", f"a valid image was answered with {answer.evidence}")
+        raise Breach(
+            "answer.status", f"a valid image was answered with {answer.evidence}", fix=_remedy_for(answer)
+        )
     kind = answer.headers.get("content-type", "")
     if kind.split(";")[0].strip().lower() != "application/json":
         raise Breach("answer.content-type", f"Content-Type is {kind or 'missing'}: {answer.evidence}")
@@ -143,6 +145,15 @@ def refusal_in(answer: Answer, *, status: int, what: str) -> None:
             "refusal.status",
             f"{what} was refused with the wrong status, {status} is asked: {answer.evidence}",
         )
+
+
+def _remedy_for(answer: Answer) -> str | None:
+    """What to do about a status, where it says more than the rule knows."""
+    if answer.status == 413:
+        return "raise scoring -> max_request_mb or max_megapixels in deploy.yml, or take a smaller image"
+    if answer.status == 400 and "decoded as UTF-8" in answer.evidence:
+        return "put @rawhttp above run(): without it the server takes every body for text"
+    return None
 
 
 def _told(violation: Violation) -> str:

@@ -175,8 +175,8 @@ def ask_rounds(
                 used = memory() or judged.reported
                 if used is not None:
                     judged.memory[judged.requests] = used
-                if beside is not None:
-                    _ask_other(incumbent, sample, bodies[sample.name], other)
+                if beside is not None and not _ask_other(incumbent, sample, bodies[sample.name], other):
+                    beside = None  # it hangs or is gone: to ask it on would only take the new one's time
                 if _given_up(judged):
                     return judged, other
             if _hopeless(judged):
@@ -211,7 +211,8 @@ def _memory_in(headers: Mapping[str, str]) -> int | None:
     return int(told) if told.isdigit() else None
 
 
-def _ask_other(scorer: Scorer, sample: Sample, body: bytes, found: Rounds) -> None:
+def _ask_other(scorer: Scorer, sample: Sample, body: bytes, found: Rounds) -> bool:
+    """Asks the one before; False when there is no sense in asking it again."""
     found.requests += 1
     try:
         answer = scorer.post(body)
@@ -219,8 +220,13 @@ def _ask_other(scorer: Scorer, sample: Sample, body: bytes, found: Rounds) -> No
             sample.name, detections_in(answer, width=sample.width, height=sample.height, labels=None)
         )
         found.timed(sample, answer)
-    except (Breach, Unreachable):
+    except Breach as breach:
         found.failed += 1  # the one before may be as wrong as it likes: it is leaving
+        return breach.rule != "answer.timeout"
+    except Unreachable:
+        found.failed += 1
+        return False
+    return True
 
 
 def _given_up(found: Rounds) -> bool:

@@ -65,7 +65,7 @@ _ALL = (
     Rule(
         "answer.status",
         "a valid image is answered with status 200",
-        "look in the scorer's log for the traceback of this request",
+        "mend what the scorer's log names for this request: `toc-build logs`",
     ),
     Rule(
         "answer.content-type",

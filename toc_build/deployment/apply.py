@@ -124,7 +124,8 @@ def rollback(
     with hold(loaded.root, target, "rollback"):
         history, live = History(loaded.root), place.live()
         history.settle(target, live)
-        chosen = choose(history.deployments(target), live, to)
+        here = place.describe().where if target != DEFAULT_TARGET else None
+        chosen = choose(history.deployments(target), live, to, where=here)
         bundle = _kept_bundle(chosen.digest)
         engine = _engine_of(chosen)
         place = open_target(target, loaded, engine=engine)
@@ -167,7 +168,9 @@ def history(repository: str | Path = ".", target: str | None = None) -> list[Dep
     return record.deployments(target)
 
 
-def choose(deployments: list[Deployment], live: Version | None, to: int | None) -> Deployment:
+def choose(
+    deployments: list[Deployment], live: Version | None, to: int | None, *, where: str | None = None
+) -> Deployment:
     """The deployment to go back to.
 
     A rollback stands for what it put back, so that a second one goes further back, not forward again.
@@ -176,11 +179,16 @@ def choose(deployments: list[Deployment], live: Version | None, to: int | None) 
         deployments: of one target, oldest first.
         live: what answers now.
         to: its number, or None for the one before that which answers.
+        where: leave out what was deployed to another place, such as a rehearsal; None for any.
 
     Raises:
         TargetError: there is none.
     """
-    succeeded = [item for item in deployments if item.result is Result.SUCCEEDED]
+    succeeded = [
+        item
+        for item in deployments
+        if item.result is Result.SUCCEEDED and where in (None, item.plan.get("where", where))
+    ]
     by_number = {item.number: item for item in succeeded}
     if to is not None:
         if to not in by_number:

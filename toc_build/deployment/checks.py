@@ -10,6 +10,7 @@ import importlib
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from toc_build.contract import ContractReport
 
 # pytest lies behind the scoring environment's own packages, which therefore stay exactly those of the lock.
+_NOTHING_RAN = {4, 5}  # pytest's exit codes for a wrong argument and for no test: neither says anything
 _RUN_PYTEST = "import sys; sys.path.append(sys.argv.pop(1)); import pytest; sys.exit(pytest.main())"
 _NO_TESTS_COLLECTED = 5
 
@@ -87,8 +89,9 @@ def check(
     tools = _test_tools(prepared, console) if run_tests else None
     report: ContractReport | None = None
     status: int | None = None
+    give_up = threading.Event()
     with ThreadPoolExecutor(2) as background:
-        contract = background.submit(_contract_of_bundle, prepared) if run_contract_cases else None
+        contract = background.submit(_contract_of_bundle, prepared, give_up) if run_contract_cases else None
         # OpenCV and the HTTP client load while the server does.
         background.submit(importlib.import_module, "toc_build.contract.probe")
         try:
@@ -100,9 +103,12 @@ def check(
         except UserError:
             delete_test_record(root, digest)
             raise
+        finally:
+            give_up.set()  # Ctrl-C does not wait for a server that hangs in init()
     outcome = Outcome(digest, status, report)
     if not outcome.passed:
-        delete_test_record(root, digest)
+        if status not in _NOTHING_RAN:
+            delete_test_record(root, digest)
         return outcome
     if describe(prepared.repository)[0].digest != digest:
         raise UserError(
@@ -153,6 +159,7 @@ def _pytest(prepared: Prepared, tools: Path, arguments: Sequence[str], output: T
         "AML_APP_ROOT": str(bundle.code_dir),
         "TOC_SCORING_SETTINGS": str(bundle.code_dir / "scoring.json"),
         "PYTHONPATH": str(bundle.code_dir),
+        "PYTHONDONTWRITEBYTECODE": "1",  # the bundle is nobody's to write into
     }
     for name in ("PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX"):
         environment.pop(name, None)
@@ -161,7 +168,7 @@ def _pytest(prepared: Prepared, tools: Path, arguments: Sequence[str], output: T
     return done.returncode
 
 
-def _contract_of_bundle(prepared: Prepared) -> ContractReport:
+def _contract_of_bundle(prepared: Prepared, give_up: threading.Event) -> ContractReport:
     """Serves the bundle beside whatever else runs, on a port of its own, and asks it everything."""
     quiet = Console(quiet=True)
     with tempfile.TemporaryDirectory(prefix="toc-test-") as folder:
@@ -172,7 +179,7 @@ def _contract_of_bundle(prepared: Prepared) -> ContractReport:
             port=0,
             engine="process",
         )
-        with target.foreground(grace_seconds=0):
+        with target.foreground(grace_seconds=0, give_up=give_up):
             draw(target.apply(prepared.bundle), quiet)
             uri = target.status().scoring_uri
             if uri is None:

@@ -20,10 +20,23 @@ def drawing_paths(images: Sequence[Path], draw: Path | None) -> dict[Path, Path]
             folder already.
 
     Raises:
-        ScoreError: several images and `draw` is a file, or a name that says an image format.
+        ScoreError: several images and `draw` is a file, or a name that says an image format; or a drawing
+            would take the place of a posted file.
     """
-    if draw is None:
-        return {}
+    places = _places(images, draw) if draw is not None else {}
+    posted = {image.resolve() for image in images}
+    for place in places.values():
+        if place.resolve() in posted:
+            raise ScoreError(
+                f"the drawing would overwrite the picture itself, {place}.",
+                code="TOC-SCORE-013",
+                where=str(place),
+                fix="give --draw another folder or another name.",
+            )
+    return places
+
+
+def _places(images: Sequence[Path], draw: Path) -> dict[Path, Path]:
     if len(images) == 1 and not draw.is_dir() and draw.suffix:
         return {images[0]: draw}
     if draw.is_file() or draw.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"}:

@@ -276,7 +276,7 @@ class History:
         except OSError:
             return []
         found = []
-        for line in text.splitlines():
+        for line in text.split("\n"):  # and at nothing else that may stand in a message
             try:
                 values = json.loads(line)
             except ValueError:

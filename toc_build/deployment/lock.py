@@ -16,7 +16,7 @@ from pathlib import Path
 
 from toc_build.deployment.history import who
 from toc_build.deployment.records import RECORDS_DIR, unwritable, write_json
-from toc_build.errors import TargetError
+from toc_build.errors import TargetError, UserError
 
 LOOK_SECONDS = 0.2  # `is_held` takes the lock for a moment
 
@@ -55,10 +55,12 @@ def hold(repository: Path, target: str, what: str) -> Iterator[None]:
         raise unwritable(folder, error) from None
     try:
         since = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        write_json(note, {"what": what, "pid": os.getpid(), "who": who(), "since": since})
+        with contextlib.suppress(OSError, UserError):  # the lock holds without it
+            write_json(note, {"what": what, "pid": os.getpid(), "who": who(), "since": since})
         yield
     finally:
-        note.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            note.unlink(missing_ok=True)
         lock.release()
 
 

@@ -30,20 +30,19 @@ class PushedImage:
 
 
 def push_image(
-    made: MadeImage, to: str | None, *, tags: tuple[str, ...] = (), console: Console
+    made: MadeImage, name: ImageName, *, tags: tuple[str, ...] = (), console: Console
 ) -> PushedImage:
-    """Sends the image to where `to`, or `deploy.yml`, says, and attaches its SBOM.
+    """Sends the image to a registry, and attaches its SBOM.
 
     Args:
         made: the image.
-        to: the repository, with or without a tag; that of `deploy.yml` when omitted.
+        name: where to, as `target_name` gives it; with or without a tag.
         tags: more tags; without any, the first 12 digits of the bundle's digest are the tag.
         console: draws the step.
 
     Raises:
-        UserError: the registry cannot be reached or refuses, or nobody said where.
+        UserError: the registry cannot be reached, or refuses.
     """
-    name = target_name(made, to)
     wanted = tuple(dict.fromkeys(filter(None, (name.tag, *tags))))
     wanted = wanted or (made.image.reference_name.rpartition(":")[2],)
     with (
@@ -70,23 +69,35 @@ def fetch_sbom(reference: str) -> bytes:
         return attached(line, name.digest or manifest_digest(line, name.reference), MEDIA_TYPE)
 
 
-def target_name(made: MadeImage, to: str | None) -> ImageName:
+def target_name(text: str | None, service: str, *, named: bool = True) -> ImageName:
     """Where an image is to go.
 
+    Args:
+        text: what the command or `deploy.yml` says, or None.
+        service: the service's name, for messages.
+        named: whether the command said it.
+
     Raises:
-        ImageError: nobody said, or it is not a name.
+        ImageError: nobody said, or it is not the name of a place for images.
     """
-    text = to or made.settings.repository_name
     if text is None:
         raise ImageError(
             "nobody said which registry the image is to go to.",
             code="TOC-IMAGE-049",
             where="deploy.yml image -> repository",
-            fix=f"write `repository: REGISTRY/models/{made.settings.service}` under `image:`, or name it "
-            f"behind "
-            "the command.",
+            fix=f"write `repository: REGISTRY/models/{service}` under `image:`, or name it behind the "
+            "command.",
         )
-    return ImageName.parse(text, where=None if to else "deploy.yml image -> repository")
+    where = None if named else "deploy.yml image -> repository"
+    name = ImageName.parse(text, where=where)
+    if name.digest is not None:
+        raise ImageError(
+            f"{text} has a digest, which is what an image has, not where it goes.",
+            code="TOC-IMAGE-040",
+            where=where,
+            fix=f"leave it out: {name.host}/{name.repository}.",
+        )
+    return name
 
 
 def _mount_from(made: MadeImage, name: ImageName) -> str | None:

@@ -159,13 +159,16 @@ class Transaction:
             raise
         finally:
             if self._deployment is not None:
+                live = self._live()
+                if live is not None and live.record.get("deployment") == self._deployment.identity:
+                    result = Result.SUCCEEDED  # whatever came after it had taken over
                 self._deployment = history.write_end(
                     self._deployment,
                     result,
                     reason=reason or None,
                     figures=judgement.figures,
                     steps=self._steps,
-                    serving=self._serving(),
+                    serving=live.digest if live is not None else None,
                     report=_relative(judgement.report, self.repository.root),
                 )
         return self._deployment
@@ -186,10 +189,9 @@ class Transaction:
             return Rejected.collect(with_log(error.problems, self.target.logs(tail=_LOG_LINES)))
         return error
 
-    def _serving(self) -> str | None:
+    def _live(self) -> Version | None:
         with suppress(UserError):
-            live = self.target.live()
-            return live.digest if live else None
+            return self.target.live()
         return None
 
 

@@ -102,7 +102,7 @@ def failure(
         return error(
             23,
             f"uv could not write its files while {task}.",
-            f"make the folder named below writable, or name others: export UV_CACHE_DIR=/some/folder "
+            f"make the named folder writable, or name others: export UV_CACHE_DIR=/some/folder "
             f"{CACHE_VARIABLE}=/other/folder.",
         )
     if _UNSATISFIABLE.search(said):
@@ -118,9 +118,9 @@ def failure(
         return error(
             26,
             f"a package has no ready-made wheel, and building it from source failed while {task}.",
-            "take a version that has a wheel for this platform, or install what its build asks for below.",
+            "take a version that has a wheel for this platform, or install what its build asks for.",
         )
-    return error(29, f"uv failed with status {finished.status} while {task}.", "see uv's own words below.")
+    return error(29, f"uv failed with status {finished.status} while {task}.", "see uv's own words.")
 
 
 def _unsatisfiable(said: str, error: object, task: str) -> EnvironmentBuildError:
@@ -143,7 +143,7 @@ def _unsatisfiable(said: str, error: object, task: str) -> EnvironmentBuildError
         result = error(
             24,
             "no set of versions meets all that conda.yml asks for.",
-            "loosen one of the requirements that uv names below.",
+            "loosen one of the requirements that uv names.",
         )
     return result
 

@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from toc_build.environment.cache import Progress, quiet
 from toc_build.environment.failures import failure
 from toc_build.environment.interpreters import base_interpreter
-from toc_build.environment.lock_file import LockFile, inputs_hash, lock_text, read_lock
+from toc_build.environment.lock_file import LockFile, inputs_hash, lock_text, read_lock, with_hashes_of
 from toc_build.environment.uv_tool import run_uv
 from toc_build.errors import EnvironmentBuildError
 from toc_build.repository import Repository
@@ -24,7 +24,9 @@ MAKE_IT = "make it: `nox -s lock`."
 MAKE_IT_ANEW = "make it anew: `nox -s lock`."
 
 
-def lock(repository: Repository, *, upgrade: bool = False, progress: Progress = quiet) -> Path:
+def lock(
+    repository: Repository, *, upgrade: bool = False, rehash: bool = False, progress: Progress = quiet
+) -> Path:
     """Writes exact versions with hashes of what `conda.yml` asks for, for every platform.
 
     Versions that the lock names already are kept where they still fit.
@@ -32,6 +34,7 @@ def lock(repository: Repository, *, upgrade: bool = False, progress: Progress = 
     Args:
         repository: the model repository.
         upgrade: take the newest versions instead.
+        rehash: keep the hashes that the lock has, beside those of the files that there are now.
         progress: told what uv does.
 
     Returns:
@@ -76,6 +79,8 @@ def lock(repository: Repository, *, upgrade: bool = False, progress: Progress = 
         body = (folder / "requirements.lock").read_text(encoding="utf-8")
     conda_name = Path(repository.config.environment.conda).name
     body = body.replace("-r requirements.in", conda_name).replace(f" ; {later} \\\n", " \\\n")
+    if rehash and path.exists():
+        body = with_hashes_of(path.read_text(encoding="utf-8"), body)
     text = lock_text(spec, conda_name, body)
     _refuse_old_azureml(read_lock(text), repository)
     _write(path, text)

@@ -19,6 +19,7 @@ FORMAT = 1
 _INPUTS = re.compile(r"^# inputs: sha256:([0-9a-f]{64})$", re.MULTILINE)
 _PINS = re.compile(r"^# pins: sha256:([0-9a-f]{64})$", re.MULTILINE)
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^]]*\])?==([^\s;\\]+)\s*(;[^\\]*)?\\?\s*$")
+_VIA = re.compile(r"^ +# (?:via|  ) *(\S*)$")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})\s*\\?\s*$")
 
 
@@ -102,6 +103,43 @@ def read_lock(text: str) -> LockFile:
             strange = (number, line)
     intact = pins_hash is not None and pins_hash[1] == _body_hash(text[pins_hash.end() + 1 :])
     return LockFile(inputs[1] if inputs else None, intact, tuple(pins), strange)
+
+
+def with_hashes_of(earlier: str, body: str) -> str:
+    """The pins in `body`, each with the hashes that the same version has in an earlier lock, too."""
+    known, given = _hashes(earlier), _hashes(body)
+    lines: list[str] = []
+    for line in body.splitlines():
+        lines.append(line)
+        if pin := _PIN.match(line):
+            version = canonicalize_name(pin[1]), pin[3]
+            more = [item for item in known.get(version, ()) if item not in given.get(version, ())]
+            lines += [f"    --hash={item} \\" for item in more]
+    return "\n".join(lines) + "\n"
+
+
+def _hashes(text: str) -> dict[tuple[str, str], list[str]]:
+    """Name and version -> hashes."""
+    found: dict[tuple[str, str], list[str]] = {}
+    last: list[str] = []
+    for line in text.splitlines():
+        if pin := _PIN.match(line):
+            last = found.setdefault((canonicalize_name(pin[1]), pin[3]), [])
+        elif given := _HASH.match(line.strip()):
+            last.append(given[1])
+    return found
+
+
+def who_asks(text: str) -> dict[str, tuple[str, ...]]:
+    """For each package of a lock, who asks for it: other packages, or `conda.yml` by its name."""
+    found: dict[str, list[str]] = {}
+    asking: list[str] = []
+    for line in text.splitlines():
+        if pin := _PIN.match(line):
+            asking = found.setdefault(canonicalize_name(pin[1]), [])
+        elif (via := _VIA.match(line)) and via[1]:
+            asking.append(via[1])
+    return {name: tuple(names) for name, names in found.items()}
 
 
 def without_comments(text: str) -> str:

@@ -113,7 +113,13 @@ class BuiltImage:
         """
         part = folder.with_name(f".{folder.name}.{os.getpid()}")
         try:
-            shutil.copytree(self.layout, part)
+            for path in sorted(self.layout.rglob("*")):  # copytree would gather errors, not stop at one
+                place = part / path.relative_to(self.layout)
+                if path.is_dir():
+                    place.mkdir(parents=True)
+                else:
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(path, place)
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)

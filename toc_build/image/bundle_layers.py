@@ -12,7 +12,7 @@ from pathlib import Path
 
 from toc_build.bundle import Bundle, FileEntry
 from toc_build.errors import ImageError
-from toc_build.image.bytecode import compile_files, pyc_name
+from toc_build.image.bytecode import pyc_name
 from toc_build.image.environment_layer import HOME
 from toc_build.image.host_python import HostPython
 from toc_build.image.layer import FORMAT, Entry, write_layer
@@ -85,7 +85,7 @@ def code_layer(bundle: Bundle, host_python: HostPython, store: ImageStore, tell:
                 entries.append(Entry(name, source))
                 if name.endswith(".py"):
                     work.append((source, name, folder / f"{number}.pyc"))
-            compile_files(host_python.path, work)
+            host_python.compile(work)
             minor = bundle.manifest.python
             entries += [Entry(pyc_name(name, minor), pyc) for _, name, pyc in work if pyc.is_file()]
             return write_layer("code", entries, store)

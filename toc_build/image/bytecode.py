@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 _SHARES = 8
 _SHARE_BYTES = 200_000  # less than this is not worth a second process
+_FAILED_WITH_ERRNO = 74
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
 
 
@@ -28,7 +29,8 @@ def compile_files(interpreter: Path, files: Sequence[tuple[Path, str, Path]]) ->
         files: source, its path in the image, and the file to write.
 
     Raises:
-        subprocess.CalledProcessError: the interpreter does not run.
+        OSError: a file cannot be read or written, as on a full disk.
+        subprocess.CalledProcessError: the interpreter does not run, or was ended.
     """
     if not files:
         return
@@ -53,15 +55,20 @@ def pyc_name(path: str, python: str) -> str:
 
 def _compile_share(interpreter: Path, share: Sequence[tuple[Path, str, Path]]) -> None:
     work = json.dumps([[str(source), f"/{name}", str(target)] for source, name, target in share])
-    subprocess.run(
+    done = subprocess.run(
         [str(interpreter), "-S", "-s", "-B", "-W", "ignore", str(Path(__file__))],
         input=work,
         text=True,
         encoding="utf-8",
         env={**_ENVIRONMENT, **_kept_environment()},
-        check=True,
+        errors="replace",
+        check=False,
         capture_output=True,
     )
+    if done.returncode == _FAILED_WITH_ERRNO:
+        number, place = json.loads(done.stdout)
+        raise OSError(number, os.strerror(number), place)
+    done.check_returncode()
 
 
 def _kept_environment() -> dict[str, str]:
@@ -84,6 +91,9 @@ def _main() -> None:
             )
         except (py_compile.PyCompileError, ValueError, RecursionError, UnicodeError):
             continue
+        except OSError as error:
+            sys.stdout.write(json.dumps([error.errno or 0, str(error.filename or target)]))
+            sys.exit(_FAILED_WITH_ERRNO)
 
 
 if __name__ == "__main__":

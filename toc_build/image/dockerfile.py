@@ -14,7 +14,7 @@ from pathlib import Path
 
 from toc_build.bundle import Bundle
 from toc_build.errors import ImageError
-from toc_build.image import bytecode, elf, pruning
+from toc_build.image import bytecode, elf, pruning, source_packages
 from toc_build.image.base import Base, require_python
 from toc_build.image.bundle_layers import APP_ROOT, GUNICORN_SETTINGS, gunicorn_settings, model_place
 from toc_build.image.configuration import USER, command, entrypoint, environment_variables, labels
@@ -23,7 +23,7 @@ from toc_build.image.settings import DEFAULT_BASE, ImageSettings
 
 _INSTALL = Path(__file__).with_name("dockerfile_install.py")
 # What of toc-build makes the environment, in the order of imports; standard library only.
-_HELPERS = (elf, pruning, bytecode)
+_HELPERS = (elf, pruning, bytecode, source_packages)
 
 TEMPLATE = """\
 # Made by toc-build from bundle {bundle}; do not edit.

@@ -13,8 +13,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from toc_build.image.bytecode import compile_files, pyc_name
-from toc_build.image.pruning import files_below, prune, rules_for
+from toc_build.image.bytecode import compile_files
+from toc_build.image.pruning import Rule, bytecode_of, files_below, prune, rules_for
+from toc_build.image.source_packages import SOURCE_ONLY
 
 CERTIFICATES = Path("/run/secrets/ca")
 
@@ -26,11 +27,11 @@ def main() -> None:
         return
     lock, packages = sys.argv[1], Path(sys.argv[2])
     install(lock, packages)
-    if "--whole" not in sys.argv:
-        rules = rules_for(Path(lock).read_text(encoding="utf-8"))
+    rules = () if "--whole" in sys.argv else rules_for(Path(lock).read_text(encoding="utf-8"))
+    compile_below(packages, rules)
+    if rules:
         saved = sum(prune(packages, rules).values())
         sys.stdout.write(f"left out {saved / 1e6:.0f} MB that no scorer needs\n")
-    compile_below(packages)
 
 
 def install(lock: str, packages: Path) -> None:
@@ -40,6 +41,7 @@ def install(lock: str, packages: Path) -> None:
         environment["PIP_CERT"] = str(CERTIFICATES)
     command = ["-m", "pip", "install", "--disable-pip-version-check", "--root-user-action=ignore"]
     command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile"]
+    command += [f"--no-binary={name}" for name in sorted(SOURCE_ONLY)]  # Python alone, and without a wheel
     # The lock is for this Python; uv, which made it, reads no upper bounds of a package, and pip does.
     command += ["--ignore-requires-python"]
     subprocess.run(
@@ -51,14 +53,15 @@ def install(lock: str, packages: Path) -> None:
         path.unlink()
 
 
-def compile_below(folder: Path) -> None:
-    """Bytecode for every Python file, as the image's interpreter reads it."""
+def compile_below(folder: Path, rules: tuple[Rule, ...] = ()) -> None:
+    """Bytecode for every Python file that stays, as the image's interpreter reads it."""
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     work = []
     for source in files_below(folder):
-        if source.suffix == ".py":
-            name = source.as_posix().lstrip("/")
-            work.append((source, name, Path("/", pyc_name(name, minor))))
+        if source.suffix != ".py":
+            continue
+        if target := bytecode_of(source.relative_to(folder).as_posix(), minor, rules):
+            work.append((source, source.as_posix().lstrip("/"), folder / target))
     compile_files(Path(sys.executable), work)
 
 

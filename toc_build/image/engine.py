@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from toc_build.errors import TargetError
+from toc_build.extras import how_to_add
 from toc_build.image.built import BuiltImage
 from toc_build.image.engine_address import EngineAddress, find
 
@@ -60,8 +61,7 @@ class Engine:
                 "the container engine cannot be asked: the package `docker` is not installed",
                 code="TOC-ENGINE-001",
                 where="deploy.yml targets -> local -> engine",
-                fix="write `toc-build[docker]` for `toc-build` in noxfile.py's header, or run `pip install "
-                "'toc-build[docker]'`; `engine: process` does without",
+                fix=f"{how_to_add('docker')}; `engine: process` does without",
             ) from None
         address = EngineAddress(url) if url is not None else find(environ)
         try:

@@ -16,14 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
+from packaging.utils import canonicalize_name
+
 from toc_build.bundle import Bundle
 from toc_build.environment.failures import failure, without_credentials
-from toc_build.environment.lock_file import read_lock, without_comments
+from toc_build.environment.lock_file import read_lock, who_asks, without_comments
 from toc_build.environment.uv_tool import Finished, run_uv
 from toc_build.errors import ImageError
-from toc_build.image import pruning
+from toc_build.image import pruning, source_packages
 from toc_build.image.base_contents import Interpreter
-from toc_build.image.bytecode import compile_files, pyc_name
 from toc_build.image.host_python import HostPython
 from toc_build.image.layer import FORMAT, Entry, tree, write_layer
 from toc_build.image.pruning import files_below
@@ -91,8 +92,10 @@ def environment_layer(
     """
     lock = bundle.lock_path.read_text(encoding="utf-8")
     rules = pruning.rules_for(lock) if prune else ()
+    built = sorted(source_packages.SOURCE_ONLY & {*source_packages.locked_names(lock)})
     parts = (
         str(FORMAT),
+        *((str(source_packages.FORMAT), *built) if built else ()),
         *((str(pruning.FORMAT), *(rule.pattern for rule in rules)) if prune else ("whole",)),
         system,
         interpreter.path,
@@ -106,8 +109,10 @@ def environment_layer(
             tell(f"installing {len(read_lock(lock).pins)} packages for {platform}")
             _install(bundle.lock_path, packages, interpreter, host_python.path, system, platform)
             _clean(packages)
+            if compiled := source_packages.settle(packages):
+                raise _no_wheel(compiled, platform, bundle.lock_path, None)
             tell("compiling bytecode")
-            _compile(packages, host_python.path, interpreter.minor, rules)
+            _compile(packages, host_python, interpreter.minor, rules)
             pruned = _pruned(packages, rules, reference, tell) if prune else None
             _correct_records(packages)
             with ThreadPoolExecutor(1) as beside:
@@ -153,8 +158,7 @@ def _install(
         interpreter.minor,
         "--python-platform",
         system,
-        "--only-binary",
-        ":all:",
+        *_wheels_only(lock),
         "--require-hashes",
         "--no-deps",
         "--no-compile-bytecode",
@@ -165,29 +169,45 @@ def _install(
     ]
     finished = run_uv(arguments, cwd=packages.parent)
     if finished.status:
-        raise _failure(finished, platform, packages.parent)
+        raise _failure(finished, platform, packages.parent, lock)
 
 
-def _failure(finished: Finished, platform: str, place: Path) -> Exception:
+def _wheels_only(lock: Path) -> list[str]:
+    """No package is built from its source but those few that are known to be Python alone."""
+    names = source_packages.locked_names(lock.read_text(encoding="utf-8"))
+    if not source_packages.SOURCE_ONLY.intersection(names):
+        return ["--only-binary", ":all:"]
+    wanted = (name for name in names if name not in source_packages.SOURCE_ONLY)
+    return [word for name in wanted for word in ("--only-binary", name)]
+
+
+def _failure(finished: Finished, platform: str, place: Path, lock: Path) -> Exception:
     if missing := _NO_WHEEL.match(finished.stderr):
-        return ImageError(
-            f"{missing[1]} has no wheel for {platform}; an image is made of wheels alone, so that it does "
-            f"not "
-            "depend on the machine that builds it.",
-            code="TOC-IMAGE-010",
-            where="requirements.lock",
-            fix="ask for a version that has one in conda.yml, or build the wheel yourself and name its "
-            "folder "
-            "(export UV_FIND_LINKS=/folder); then make the lock anew: `nox -s lock`. Or set image -> "
-            "platform.",
-            details=_USING.sub("", without_credentials(finished.stderr)).strip(),
-        )
+        said = _USING.sub("", without_credentials(finished.stderr)).strip()
+        return _no_wheel(missing[1], platform, lock, said)
     return failure(
         finished,
         task=f"the packages of the lock were being installed for {platform}",
         area="IMAGE",
         place=place,
         where="requirements.lock",
+    )
+
+
+def _no_wheel(pin: str, platform: str, lock: Path, said: str | None) -> ImageError:
+    """A requirement, such as `psutil==5.9.8`, that has no wheel for the platform."""
+    name = canonicalize_name(pin.partition("==")[0])
+    asking = " and ".join(who_asks(lock.read_text(encoding="utf-8")).get(name, ()))
+    return ImageError(
+        f"{pin} has no wheel for {platform}; an image is made of wheels alone, so that it does not depend on "
+        "the machine that builds it.",
+        code="TOC-IMAGE-010",
+        where="requirements.lock",
+        fix=f"{asking or 'the lock'} asks for it. Where conda.yml can do with versions that have wheels, ask "
+        "for those. Or build the wheel on a machine of that platform "
+        f"(`pip wheel --no-deps {pin}`), put it into a folder, `export UV_FIND_LINKS=/folder`, have the lock "
+        "take its hash (`toc-build lock --rehash`), and build again. Or choose another image -> platform.",
+        details=said,
     )
 
 
@@ -211,15 +231,16 @@ def _clean(packages: Path) -> None:
             path.unlink()
 
 
-def _compile(packages: Path, python: Path, minor: str, rules: tuple[pruning.Rule, ...]) -> None:
+def _compile(packages: Path, python: HostPython, minor: str, rules: tuple[pruning.Rule, ...]) -> None:
     work = []
     place = packages_dir(minor)
     for path in files_below(packages):
         relative = path.relative_to(packages).as_posix()
-        if path.suffix == ".py" and not pruning.reason(relative, rules):
-            target = packages / pyc_name(relative, minor)
-            work.append((path, f"{place}/{relative}", target))
-    compile_files(python, work)
+        if path.suffix != ".py":
+            continue
+        if target := pruning.bytecode_of(relative, minor, rules):
+            work.append((path, f"{place}/{relative}", packages / target))
+    python.compile(work)
 
 
 def _correct_records(packages: Path) -> None:
@@ -228,9 +249,11 @@ def _correct_records(packages: Path) -> None:
         rows = []
         for row in csv.reader(record.read_text(encoding="utf-8").splitlines()):
             path = packages / row[0]
+            if path.suffix == ".py" and not path.exists() and path.with_suffix(".pyc").is_file():
+                path, row = path.with_suffix(".pyc"), [f"{row[0]}c", row[1], "-"]  # only bytecode is left
             if row[0].startswith(("..", "/")) or not path.is_file():
                 continue
-            if row[2] and row[2] != str(path.stat().st_size):  # its symbol table was taken off
+            if row[2] and row[2] != str(path.stat().st_size):  # not the wheel's any more
                 encoded = base64.urlsafe_b64encode(_sha256(path)).decode().rstrip("=")
                 row = [row[0], f"sha256={encoded}", str(path.stat().st_size)]
             rows.append(row)

@@ -6,10 +6,13 @@ Asking uv for it takes longer than writing a layer of code.
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from toc_build.environment.interpreters import find_interpreter
+from toc_build.errors import ImageError
+from toc_build.image.bytecode import compile_files
 from toc_build.image.store import ImageStore, Tell
 
 
@@ -24,6 +27,27 @@ class HostPython:
 
     path: Path
     version: str
+
+    def compile(self, files: Sequence[tuple[Path, str, Path]]) -> None:
+        """See `compile_files`.
+
+        Raises:
+            OSError: a file cannot be read or written, as on a full disk.
+            ImageError: this Python did not run to its end.
+        """
+        try:
+            compile_files(self.path, files)
+        except subprocess.CalledProcessError as error:
+            status = error.returncode
+            how = f"was ended by signal {-status}" if status < 0 else f"exited with {status}"
+            raise ImageError(
+                f"the Python that compiles for the image {how}.",
+                code="TOC-IMAGE-013",
+                where=str(self.path),
+                fix="signal 9 is most often the kernel's, for want of memory; else see whether that Python "
+                "runs at all.",
+                details=error.stderr.strip()[-2000:] or None,
+            ) from None
 
 
 def host_python(minor: str, store: ImageStore, tell: Tell) -> HostPython:

@@ -234,4 +234,6 @@ def _platform(item: dict[str, Any]) -> tuple[str, str, str]:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error).partition("\n")[0].rstrip(":") or type(error).__name__

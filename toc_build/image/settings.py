@@ -32,8 +32,8 @@ class ImageSettings:
         service: the service's name, the title of the image.
         description: what the service does, or None.
         repository_name: where the image is pushed, without a tag, or None.
-        revision: the commit that last changed what the bundle is made from; None outside git or with changes
-            that are not committed.
+        revision: the commit that last changed what the bundle is made from; None outside git, with changes
+            that are not committed, and in a clone that is too shallow to tell.
         template_version: the version of the template that baked the repository, or None.
         samples: sample images, for the reference score; absolute.
         deploy_path: the `deploy.yml` in which the base is pinned by digest on first use, or None.
@@ -109,7 +109,10 @@ def _revision(repository: Repository) -> str | None:
     changed = _git(repository.root, "status", "--porcelain", "--", *names)
     if changed is None or changed:
         return None
-    return _git(repository.root, "log", "-1", "--format=%H", "--", *names) or None
+    found = _git(repository.root, "log", "-1", "--format=%H %P", "--", *names) or ""
+    commit, _, parents = found.partition(" ")
+    shallow = not parents and _git(repository.root, "rev-parse", "--is-shallow-repository") == "true"
+    return None if shallow else commit or None  # a shallow clone takes its oldest commit for every file's
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

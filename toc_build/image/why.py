@@ -36,7 +36,9 @@ _INSTEAD = (
         "the server alone is what scoring needs",
     ),
     ("torch", "onnxruntime", 500_000_000, "export the model to a .onnx file"),
+    ("opencv-python-headless", "pillow", 137_000_000, "the runtime decodes with either; cv2 is gone then"),
 )
+_COMES = {"pillow": 22_000_000}  # what comes in a package's place, where it is no framework
 _FRAMEWORK_SIZE = 60_000_000  # LiteRT, onnxruntime: what stays when TensorFlow goes
 
 
@@ -165,7 +167,9 @@ def _advice(
         found.append(Advice(what, 0))
     for name, instead, saves, how in _INSTEAD:
         if name in packages and instead not in packages:
-            found.append(Advice(f"{instead} in place of {name}: {how}", min(saves, _spared(name, packages))))
+            found.append(
+                Advice(f"{instead} in place of {name}: {how}", min(saves, _spared(name, instead, packages)))
+            )
     if base.unpacked > _LARGE_BASE:
         what = "a smaller base under `image: base:`, such as tools/minimal_base.py of toc-build makes"
         found.append(Advice(what, base.unpacked - _SMALLEST_BASE))
@@ -176,12 +180,12 @@ def _advice(
     return tuple(sorted(found, key=lambda item: -item.saves))
 
 
-def _spared(name: str, packages: Counter[str]) -> int:
-    """What goes with a package: itself, and what nothing but TensorFlow asks for."""
+def _spared(name: str, instead: str, packages: Counter[str]) -> int:
+    """What goes with a package, itself and what nothing but TensorFlow asks for, less what comes instead."""
     with_it: Iterable[str] = (name,)
     if name.startswith("tensorflow"):
         with_it = (name, "keras", "libclang", "grpcio", "h5py", "ml-dtypes", "tensorboard", "optree")
-    return max(0, sum(packages[item] for item in with_it) - _FRAMEWORK_SIZE)
+    return max(0, sum(packages[item] for item in with_it) - _COMES.get(instead, _FRAMEWORK_SIZE))
 
 
 def _has_model(bundle: Bundle, form: str) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toc_build.errors import TargetError
+from toc_build.extras import how_to_add
 from toc_build.paths import cache_dir
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def require_packages() -> None:
         raise TargetError(
             f"a rehearsal needs packages that are not installed: {', '.join(missing)}.",
             code="TOC-REHEARSAL-001",
-            fix=f"{sys.executable} -m pip install 'toc-build[rehearsal]'",
+            fix=how_to_add("rehearsal"),
         )
 
 
@@ -185,7 +186,7 @@ def start(
         "the rehearsal's server did not start.",
         code="TOC-REHEARSAL-002",
         where=str(folder / OUTPUT),
-        fix="its last lines tell the cause.",
+        fix="its last lines are shown.",
         details="\n".join(lines[-15:]),
     )
 

@@ -15,7 +15,7 @@ NUMPY_CEILING = Version("2.3.3")
 # The oldest azureml-defaults that works with the Python versions supported here.
 AZUREML_DEFAULTS_FLOOR = Version("1.62")
 SERVERS = ("azureml-inference-server-http", "azureml-defaults")
-OPENCVS = ("opencv-python-headless", "opencv-contrib-python-headless")
+DECODERS = ("opencv-python-headless", "opencv-contrib-python-headless", "pillow")
 _WINDOWED_OPENCVS = {
     "opencv-python": "opencv-python-headless",
     "opencv-contrib-python": "opencv-contrib-python-headless",
@@ -78,11 +78,13 @@ def package_problems(
                 item,
                 f"write {_WINDOWED_OPENCVS[item.name]} in its place; it has the same module, cv2.",
             )
-    if not any(windowed) and not any(there(name) for name in OPENCVS):
+    if not any(windowed) and not any(there(name) for name in DECODERS):
         yield missing(
             31,
-            "opencv-python-headless is missing: the scoring runtime decodes images with it.",
-            "add `- opencv-python-headless>=4.10` to the pip section.",
+            "opencv-python-headless is missing, and so is pillow: the scoring runtime decodes images with "
+            "one of the two.",
+            "add `- opencv-python-headless>=4.10` to the pip section, or `- pillow>=10.3` when the detector "
+            "does without OpenCV.",
         )
     for one, other in _RIVALS:
         if spec.requirement(one) and (item := spec.requirement(other)):

@@ -83,6 +83,10 @@ def model_problems(root: Path, model: str, framework: str | None, source: YamlSo
             "copy the trained model there. If git keeps it elsewhere (git-LFS, DVC, a fetch script), fetch "
             "it first.",
         )
+    for path in files:
+        if wanted and path.name.lower().endswith(wanted) and path.is_file() and path.stat().st_size == 0:
+            what = f"the weights are missing: {path.relative_to(root).as_posix()} is empty."
+            yield Problem("TOC-REPO-005", what, where, "copy it again.")
     yield from _pointers(root, files, where)
 
 
@@ -141,7 +145,7 @@ def _pointers(root: Path, files: list[Path], where: str) -> Iterator[Problem]:
 
 def _is_pointer(path: Path) -> bool:
     try:
-        if path.stat().st_size > _LFS_MAX_BYTES:
+        if not path.is_file() or path.stat().st_size > _LFS_MAX_BYTES:  # a pipe would never end
             return False
         with path.open("rb") as stream:
             return stream.read(len(_LFS)) == _LFS

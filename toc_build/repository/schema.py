@@ -177,6 +177,14 @@ class ImageConfig(Section):
         min_length=1,
         examples=["example.azurecr.io/models/river-litter"],
     )
+    signed_by: str | None = Field(
+        default=None,
+        description="The public key that must have signed an image before a deploy takes it: a file of the "
+        "repository, or what else cosign's --key takes, such as azurekms://...; every image is taken when "
+        "left out.",
+        min_length=1,
+        examples=["cosign.pub"],
+    )
     platform: Literal["linux/amd64", "linux/arm64"] = Field(
         default="linux/amd64", description="The system that the image runs on, whatever builds it."
     )
@@ -188,6 +196,11 @@ class ImageConfig(Section):
     port: int = Field(
         default=5001, description="Port that the image listens on; Azure ML expects 5001.", ge=1024, le=65535
     )
+
+    def violations(self) -> Iterator[Violation]:
+        """A key that is a file lies in the repository."""
+        if self.signed_by is not None and "://" not in self.signed_by:
+            yield from stays_inside("signed_by", self.signed_by)
 
 
 class SamplesConfig(Section):

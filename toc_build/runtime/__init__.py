@@ -1,7 +1,7 @@
 """The scoring runtime: what a scoring script needs around its detector. It travels inside every bundle.
 
-Standard library, numpy and OpenCV only; nothing above it is imported. Names are imported on first use, so
-that the command line, which needs the settings alone, does not load OpenCV.
+Standard library, numpy, and OpenCV or Pillow; nothing above it is imported. Names are imported on first use,
+so that the command line, which needs the settings alone, does not load OpenCV.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Boxes and letterboxes: the arithmetic around a detector, vectorised. Called by `scoring/detector.py`.
 
 Boxes are N x 4 arrays with the columns xmin, ymin, xmax, ymax; every function takes anything array-like and
-gives float64 back. numpy only; `letterbox` alone loads OpenCV, to resize.
+gives float64 back. numpy only; `letterbox` alone loads OpenCV or Pillow, to resize.
 """
 
 from __future__ import annotations
@@ -99,10 +99,9 @@ def letterbox(
     if (inner_width, inner_height) == (image_width, image_height):
         inner[...] = image
     else:
-        import cv2
+        from .codec import codec
 
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        inner[...] = cv2.resize(image, (inner_width, inner_height), interpolation=way).reshape(inner.shape)
+        inner[...] = codec.resized(image, inner_width, inner_height, shrink=scale < 1)
     return boxed, LetterboxGeometry(
         image_width=image_width,
         image_height=image_height,

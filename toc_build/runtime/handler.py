@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .codec import codec
 from .detection import COORDINATES, KEYS, Detection, Violation, check_detections, plain
-from .image import PostedImage, TooManyPixels, decoder_limit, open_image
+from .image import PostedImage, TooManyPixels, open_image
 from .image_header import ACCEPTED, UnreadableImage
 from .report import memory_report
 from .settings import ScoringSettings
@@ -105,12 +106,14 @@ class RequestHandler:
         self._settings = settings
         self._places = threading.BoundedSemaphore(settings.concurrency)
         _make_heard()
-        if settings.max_pixels > decoder_limit("PIXELS"):
+        if settings.max_pixels > codec.limit("PIXELS"):
             logger.warning(
-                "scoring.max_megapixels allows %s pixels, but OpenCV here decodes at most %s: set the "
-                "environment variable OPENCV_IO_MAX_IMAGE_PIXELS before the scorer starts",
+                "scoring.max_megapixels allows %s pixels, but %s here decodes at most %s: set %s before the "
+                "scorer starts",
                 settings.max_pixels,
-                decoder_limit("PIXELS"),
+                codec.NAME,
+                codec.limit("PIXELS"),
+                codec.LIMIT_SETTING,
             )
 
     def __call__(self, request: Request) -> Answer:

@@ -37,8 +37,9 @@ class ImageHeader:
         orientation: EXIF orientation, 1 (upright) to 8.
         complete: whether the file reaches its own end; bytes after that end are allowed.
         refused: why the pixels cannot be decoded faithfully, or None.
-        inverted: whether 16-bit samples count from white (OpenCV hands them out as they are stored).
-        patches: (position, bytes) to overwrite in a copy before OpenCV decodes it.
+        inverted: whether 16-bit samples count from white (decoders hand them out as they are stored).
+        patches: (position, bytes) to overwrite in a copy before it is decoded; see `patched`.
+        for_pillow: more of them, which only Pillow needs.
     """
 
     format: ImageFormat
@@ -49,6 +50,7 @@ class ImageHeader:
     refused: str | None = None
     inverted: bool = False
     patches: tuple[tuple[int, bytes], ...] = ()
+    for_pillow: tuple[tuple[int, bytes], ...] = ()
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -90,6 +92,7 @@ def displayed(
     refused: str | None = None,
     inverted: bool = False,
     patches: tuple[tuple[int, bytes], ...] = (),
+    for_pillow: tuple[tuple[int, bytes], ...] = (),
 ) -> ImageHeader:
     """An `ImageHeader` from the stored size: sides are checked, and swapped where the orientation turns them.
 
@@ -100,7 +103,17 @@ def displayed(
         raise UnreadableImage(f"the {format.upper()} header gives the size {width} x {height} px")
     if orientation >= 5:
         width, height = height, width
-    return ImageHeader(format, width, height, orientation, complete, refused, inverted, patches)
+    return ImageHeader(format, width, height, orientation, complete, refused, inverted, patches, for_pillow)
+
+
+def patched(data: bytes, patches: tuple[tuple[int, bytes], ...]) -> bytes | bytearray:
+    """`data` as a decoder must see it: itself, or a copy with a header's patches."""
+    if not patches:
+        return data
+    copy = bytearray(data)
+    for at, patch in patches:
+        copy[at : at + len(patch)] = patch
+    return copy
 
 
 def exif_orientation(block: bytes) -> int:

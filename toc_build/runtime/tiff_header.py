@@ -1,6 +1,6 @@
 """The TIFF part of `image_header.read_header`: classic TIFF and BigTIFF, first page.
 
-It also knows which TIFFs OpenCV would decode wrongly without saying so; those are refused.
+It also knows which TIFFs a decoder would take wrongly without saying so; those are refused.
 """
 
 from __future__ import annotations
@@ -40,14 +40,22 @@ def read_tiff(data: bytes) -> ImageHeader:
     if orientation > 8:
         orientation = 1
     patches = []
-    # OpenCV turns a TIFF whatever it is told. Written over, so that the turn is made once, by us, for every
-    # format.
+    # OpenCV and Pillow turn a TIFF whatever they are told. Written over, so that the turn is made once, by
+    # us, for every format.
     if orientation != 1:
         patches.append(fields.overwrite(_ORIENTATION, 1))
-    # 2 means "alpha not yet multiplied in": libtiff would multiply it in and darken the picture. 1 leaves
-    # colours.
-    if fields.one(_EXTRA_SAMPLES) == 2:
-        patches.append(fields.overwrite(_EXTRA_SAMPLES, 1))
+    # 2 means "alpha not yet multiplied in": libtiff would multiply it in and darken the picture. 1 means
+    # "multiplied in": Pillow would divide by it. 0 leaves the colours as they are.
+    if fields.one(_EXTRA_SAMPLES) in (1, 2):
+        patches.append(fields.overwrite(_EXTRA_SAMPLES, 0))
+    # Of grey with alpha Pillow knew before its version 13 none but this kind, whose colours it leaves alone.
+    grey = fields.one(_PHOTOMETRIC) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO)
+    for_pillow = (fields.overwrite(_EXTRA_SAMPLES, 2),) if grey and _EXTRA_SAMPLES in fields else ()
+    # Neither decoder turns 16 bits that count from white round, and Pillow does not know them in every order
+    # of bytes: they are decoded as if they counted from black, and inverted afterwards.
+    inverted = fields.one(_PHOTOMETRIC) == _WHITE_IS_ZERO and fields.one(_BITS) == 16
+    if inverted:
+        patches.append(fields.overwrite(_PHOTOMETRIC, _BLACK_IS_ZERO))
     return displayed(
         "tiff",
         width,
@@ -55,8 +63,9 @@ def read_tiff(data: bytes) -> ImageHeader:
         orientation,
         complete=_complete(fields),
         refused=_refused(fields),
-        inverted=fields.one(_PHOTOMETRIC) == _WHITE_IS_ZERO,
+        inverted=inverted,
         patches=tuple(patches),
+        for_pillow=for_pillow,
     )
 
 

@@ -45,7 +45,7 @@ class Action(str, Enum):
 class Cost(str, Enum):
     """Who pays for what an apply makes. The amount is Azure's to say; the class is ours."""
 
-    NOTHING = "nothing: it runs on this machine"
+    NOTHING = "costs nothing: it runs on this machine"
     SHARED = "room on a cluster that is paid for already"
     METERED = "billed by the second while it exists"
 

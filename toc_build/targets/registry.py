@@ -162,7 +162,15 @@ def _images(folder: Path, repository: Repository) -> ImageShelf:
         # What says where an image comes from, or judges it, changes nothing that runs.
         return repr(replace(settings, revision=None, samples=(), deploy_path=None, description=None))
 
-    return ImageShelf(folder, build, surroundings)
+    def check(image: BuiltImage, tell: Callable[[str], None]) -> None:
+        from toc_build.image.demand import SignatureDemand
+
+        demand = SignatureDemand.of(repository)
+        if demand is not None:
+            demand.check_built(image, tell)
+
+    signed = repository.config.image.signed_by is not None
+    return ImageShelf(folder, build, surroundings, check if signed else None)
 
 
 def service_dir(repository: Repository) -> Path:

@@ -13,7 +13,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+{% if cookiecutter.image_form != "pillow" -%}
 import cv2
+{% endif -%}
 import numpy as np
 {%- if cookiecutter.framework == "onnxruntime" %}
 import onnxruntime
@@ -97,7 +99,8 @@ class Detector:
         Returns:
             The detections, best first; boxes in pixels of this image.
         """
-        rgb = np.asarray(image.convert("RGB"))
+        small = np.asarray(image.convert("RGB").resize((INPUT_SIZE, INPUT_SIZE), Image.Resampling.HAMMING))
+        return self.detections(self.blobness(small), image.width, image.height)
 {%- elif cookiecutter.image_form == "file" %}
     def predict(self, path: Path) -> list[Detection]:
         """What is in one image.
@@ -127,9 +130,11 @@ class Detector:
             raise ValueError("OpenCV cannot read these bytes as an image")
         rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 {%- endif %}
+{%- if cookiecutter.image_form != "pillow" %}
         height, width = rgb.shape[:2]
         small = cv2.resize(rgb, (INPUT_SIZE, INPUT_SIZE), interpolation=cv2.INTER_AREA)
         return self.detections(self.blobness(small), width, height)
+{%- endif %}
 
     def blobness(self, rgb: np.ndarray) -> np.ndarray:
         """Run the model.
@@ -154,7 +159,11 @@ class Detector:
 {%- else %}
         brightness = rgb.astype(np.float32) @ self.luminance / 255
         cells = INPUT_SIZE // self.cell
+{%- if cookiecutter.image_form == "pillow" %}
+        brightness = brightness.reshape(cells, self.cell, cells, self.cell).mean(axis=(1, 3))
+{%- else %}
         brightness = cv2.resize(brightness, (cells, cells), interpolation=cv2.INTER_AREA)
+{%- endif %}
         brightness = mean_around(brightness, self.blur)
         contrast = brightness - mean_around(brightness, self.surroundings)
         return 1 / (1 + np.exp(-self.gain * (contrast - self.contrast)))
@@ -171,6 +180,25 @@ class Detector:
 
     def detections(self, blobness: np.ndarray, width: int, height: int) -> list[Detection]:
         """Turn the model's map into boxes in pixels of an image of width x height: one for each connected blob."""
+{%- if cookiecutter.image_form == "pillow" %}
+        rows, columns = blobness.shape
+        blobs = connected(blobness >= THRESHOLD)
+        found = []
+        for blob in np.unique(blobs[blobs > 0]):
+            down, across = np.nonzero(blobs == blob)
+            if len(down) < SMALLEST_BLOB:
+                continue
+            found.append(
+                Detection(
+                    xmin=float(across.min() * width / columns),
+                    xmax=float((across.max() + 1) * width / columns),
+                    ymin=float(down.min() * height / rows),
+                    ymax=float((down.max() + 1) * height / rows),
+                    label=self.label,
+                    score=float(blobness[blobs == blob].max()),
+                )
+            )
+{%- else %}
         mask = (blobness >= THRESHOLD).astype(np.uint8)
         rows, columns = mask.shape
         count, blobs, boxes, _ = cv2.connectedComponentsWithStats(mask)
@@ -189,13 +217,38 @@ class Detector:
                     score=float(blobness[blobs == blob].max()),
                 )
             )
+{%- endif %}
         return sorted(found, key=lambda detection: detection.score or 0.0, reverse=True)
+{%- if cookiecutter.image_form == "pillow" %}
+
+
+def connected(mask: np.ndarray) -> np.ndarray:
+    """A number for each cell of `mask`: the same for cells that touch, corners included; 0 outside."""
+    rows, columns = mask.shape
+    numbers = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
+    while True:  # the highest number of a blob spreads, cell by cell
+        padded = np.pad(numbers, 1)
+        around = [padded[row : row + rows, column : column + columns] for row in range(3) for column in range(3)]
+        spread = np.where(mask, np.max(around, axis=0), 0)
+        if np.array_equal(spread, numbers):
+            return numbers
+        numbers = spread
+{%- endif %}
 {%- if cookiecutter.framework == "custom" %}
 
 
 def mean_around(image: np.ndarray, size: int) -> np.ndarray:
     """Each cell's mean over the size x size cells around it, as far as they lie inside."""
+{%- if cookiecutter.image_form == "pillow" %}
+
+    def total(cells: np.ndarray) -> np.ndarray:
+        rows = np.lib.stride_tricks.sliding_window_view(np.pad(cells, size // 2), size, axis=0).sum(axis=-1)
+        return np.lib.stride_tricks.sliding_window_view(rows, size, axis=1).sum(axis=-1)
+
+    return total(image) / total(np.ones_like(image))
+{%- else %}
     total = cv2.boxFilter(image, -1, (size, size), normalize=False, borderType=cv2.BORDER_CONSTANT)
     cells = cv2.boxFilter(np.ones_like(image), -1, (size, size), normalize=False, borderType=cv2.BORDER_CONSTANT)
     return total / cells
+{%- endif %}
 {%- endif %}

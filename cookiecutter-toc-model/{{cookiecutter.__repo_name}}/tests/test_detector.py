@@ -8,11 +8,13 @@ import tempfile
 {%- endif %}
 from pathlib import Path
 
+{% if cookiecutter.image_form != "pillow" -%}
 import cv2
+{% endif -%}
 import numpy as np
 import pytest
 {%- if cookiecutter.image_form == "pillow" %}
-from PIL import Image
+from PIL import Image, ImageOps
 {%- endif %}
 from toc_build.runtime import Detection, iou_matrix, load_settings, model_path
 
@@ -33,12 +35,12 @@ def detector() -> Detector:
 {%- endif %}
 
 
-def predict(detector: Detector, bgr: np.ndarray) -> list[Detection]:
-    """What `detector` finds in an array (height x width x 3, uint8, BGR), given in the form it wants."""
+def predict(detector: Detector, {{ "rgb" if cookiecutter.image_form == "pillow" else "bgr" }}: np.ndarray) -> list[Detection]:
+    """What `detector` finds in an array (height x width x 3, uint8, {{ "RGB" if cookiecutter.image_form == "pillow" else "BGR" }}), given in the form it wants."""
 {%- if cookiecutter.image_form == "opencv" %}
     return detector.predict(bgr)
 {%- elif cookiecutter.image_form == "pillow" %}
-    return detector.predict(Image.fromarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)))
+    return detector.predict(Image.fromarray(rgb))
 {%- elif cookiecutter.image_form == "file" %}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "image.png")
@@ -55,7 +57,11 @@ def corners(found: list[Detection]) -> np.ndarray:
 
 
 def test_it_finds_what_the_sample_shows(detector: Detector, sample: Path) -> None:
+{%- if cookiecutter.image_form == "pillow" %}
+    found = detector.predict(ImageOps.exif_transpose(Image.open(sample)))
+{%- else %}
     found = predict(detector, cv2.imread(str(sample)))
+{%- endif %}
     expected = [Detection(**each) for each in json.loads(sample.with_suffix(".json").read_text(encoding="utf-8"))]
 
     overlaps = iou_matrix(corners(expected), corners(found))

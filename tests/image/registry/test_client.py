@@ -59,6 +59,7 @@ def test_a_wrong_login_is_said_without_the_secret(
         fetch(connect(credentials=lambda _host: known), blob)
 
     assert caught.value.code == "TOC-IMAGE-042"
+    assert ("the login of somebody is wrong" if known else "you are not logged in") in str(caught.value)
     assert "docker login registry.example.org" in str(caught.value)
     assert "password" not in str(caught.value)
 

@@ -149,3 +149,15 @@ def test_a_path_too_long_for_a_socket_goes_elsewhere(tmp_path: Path) -> None:
     server.close()
     remove_control(path, deep)
     assert not path.parent.exists()
+
+
+def test_what_nobody_foresaw_is_told_as_well() -> None:
+    def handler(request: dict[str, Any], *_: Any) -> None:
+        raise KeyError(request["command"])
+
+    client = connect(handler, threading.Event())
+    with pytest.raises(TargetError) as error:
+        list(client.ask({"command": "odd"}))
+    assert error.value.code == "TOC-LOCAL-035"
+    assert "KeyError: 'odd'" in str(error.value)
+    client.close()

@@ -238,3 +238,22 @@ def test_a_hang_before_the_users_code() -> None:
     assert error.problems[0].where is None
     assert '"/env/start.py", line 9, in main\n  File "/env/slow.py", line 3' in str(error)
     assert str(error).endswith("Last lines:\nImporting")
+
+
+@pytest.mark.parametrize("status", [-35, -72, -127])
+def test_a_signal_without_a_name(status: int) -> None:
+    assert f"signal {-status}" in str(diagnose.explain_crash(evidence("", status)))
+
+
+def test_a_native_crash_names_the_line_that_met_it() -> None:
+    code = evidence("", 0).bundle.code
+    stack = "\n".join(f'  File "/env/gunicorn/{number}.py", line 1 in run' for number in range(20))
+    text = (
+        "loading\nFatal Python error: Segmentation fault\n\n"
+        "Current thread 0x1 (most recent call first):\n"
+        f'  File "/env/ctypes.py", line 9 in string_at\n  File "{code}/score.py", line 41 in init\n{stack}\n'
+    )
+    for error in (diagnose.explain_exit(evidence(text, -11)), diagnose.explain_crash(evidence(text, -11))):
+        assert (error.code, error.problems[0].where) == ("TOC-LOCAL-014", "scoring/score.py:41")
+        assert "a native library crashed" in str(error)
+        assert "gunicorn" not in str(error)

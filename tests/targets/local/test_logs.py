@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from toc_build.targets.local.logs import ServiceLog, follow_lines, read_lines, set_aside
 
@@ -47,3 +50,30 @@ def test_bytes_that_are_no_text_do_not_stop_the_log(tmp_path: Path) -> None:
     log.write("\ud800")
     log.close()
     assert list(read_lines(tmp_path / "log", None)) == ["\\ud800"]
+
+
+def test_a_disk_that_was_full_when_it_was_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = ServiceLog(tmp_path / "log", max_bytes=20)
+    log.write("0123456789")
+    full = True
+    plain = Path.open
+
+    def opened(path: Path, *arguments: Any, **options: Any) -> Any:
+        if full:
+            raise OSError(28, "No space left on device")
+        return plain(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    log.write("lost, with the file set aside")
+    full = False
+    log.write("back")
+    log.close()
+    log.write("after the end")
+    assert list(read_lines(tmp_path / "log", None)) == ["0123456789", "back"]
+
+
+def test_other_separators_end_no_line(tmp_path: Path) -> None:
+    log = ServiceLog(tmp_path / "log")
+    log.write("one\u2028and\x85the same")
+    log.close()
+    assert list(follow_lines(tmp_path / "log", None, lambda: False)) == ["one\u2028and\x85the same"]

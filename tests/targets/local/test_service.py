@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.targets_bundles import PYTHON, HandMadeBundle, make_bundle, post, processes, until
@@ -148,3 +150,26 @@ def test_cancelled_before_it_is_ready(
     assert service.port is None
     assert [process for process in processes(states) if process.pid != os.getpid()] == []
     assert list((states / "a" / "servers").iterdir()) == []
+
+
+def test_a_restart_that_meets_the_unforeseen_is_tried_again(
+    service: Service, tmp_path: Path, seen: list[Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.switch(reference(make_bundle(tmp_path / "one")), SETTINGS, lambda _: None, threading.Event())
+    port = service.port
+    assert port is not None
+    plain, failed = Service._stage, threading.Event()
+
+    def stage(self: Service, *arguments: Any) -> Server:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(28, "No space left on device")
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(Service, "_stage", stage)
+    os.kill(seen[-1].servers[0].pid, signal.SIGKILL)
+    assert failed.wait(20)
+    assert until(lambda: seen[-1].state is State.READY, 20)
+    assert "one" in post(port)
+    log = service._log.path.read_text()
+    assert "No space left on device" in log

@@ -73,3 +73,15 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         StateFolder(tmp_path / "file" / "a").make()
     assert refused.value.code == "TOC-LOCAL-025"
     assert "TOC_BUILD_CACHE_DIR" in str(refused.value)
+
+
+def test_a_note_that_cannot_be_written_stops_no_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with StateFolder(tmp_path).operation("delete"), pytest.raises(TargetError) as second:
+        StateFolder(tmp_path).operation("deployment").__enter__()
+    assert second.value.code == "TOC-LOCAL-022"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import psutil
@@ -189,3 +190,41 @@ def test_a_server_that_keeps_crashing_fails_for_good(states: Path, tmp_path: Pat
         list(service.apply(bundle))  # mended
         assert "one" in post(port)
     assert service.status().state is State.ABSENT
+
+
+def test_modules_in_the_users_folder_are_not_imported(
+    states: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "user").mkdir()
+    for name in ("queue", "secrets", "psutil", "filelock"):
+        (tmp_path / "user" / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
+    monkeypatch.chdir(tmp_path / "user")
+    service = target(states / "a", free_port())
+    list(service.apply(make_bundle(tmp_path / "bundle")))
+    assert service.status().state is State.READY
+    list(service.delete())
+
+
+def test_given_up_while_init_hangs(states: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "in-init"
+    bundle = make_bundle(
+        tmp_path / "bundle", init=f"open({str(mark)!r}, 'w').close(); __import__('time').sleep(60)"
+    )
+    give_up = threading.Event()
+    service = target(states / "a", free_port())
+    threading.Thread(target=lambda: until(mark.exists, 20) and give_up.set()).start()
+    with pytest.raises(TargetError), service.foreground(grace_seconds=0, give_up=give_up):
+        list(service.apply(bundle))
+    assert give_up.is_set()
+    assert not processes(states)
+
+
+def test_lines_without_end_are_cut(states: Path, tmp_path: Path) -> None:
+    port = free_port()
+    service = target(states / "a", port)
+    run = "print('x' * 1_000_000); print('\u2028'); print('the end', flush=True)"
+    list(service.apply(make_bundle(tmp_path / "bundle", run=run)))
+    post(port)
+    assert until(lambda: any("the end" in line for line in service.logs()))
+    longest = max(len(line) for line in service.logs())
+    assert 16_000 < longest < 17_000

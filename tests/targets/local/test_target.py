@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import threading
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import httpx
 import psutil
 import pytest
 from support.targets_bundles import free_port, make_bundle, post, processes, refused, target, until
+from support.targets_deployer import deployer
 
 from toc_build.errors import TargetError
 from toc_build.targets import EventKind, State, Target
@@ -149,6 +153,19 @@ def test_reload_refuses_and_loses_no_request(states: Path, tmp_path: Path) -> No
     assert service.status().detail is None
 
 
+def test_a_port_held_for_a_repository_that_is_gone(states: Path, tmp_path: Path) -> None:
+    port = free_port()
+    list(target(states / "a", port).apply(make_bundle(tmp_path / "one", "one")))
+    state = states / "a" / "state.json"
+    values = json.loads(state.read_text())
+    state.write_text(json.dumps(values | {"repository": str(tmp_path / "moved-away")}))
+    with pytest.raises(TargetError) as taken:
+        list(target(states / "b", port).apply(make_bundle(tmp_path / "two", "two")))
+    assert taken.value.code == "TOC-LOCAL-003"
+    assert "a folder that is gone" in str(taken.value)
+    assert f"`kill {values['supervisor']['pid']}`" in str(taken.value)
+
+
 def test_services_of_two_repositories(states: Path, tmp_path: Path) -> None:
     first, second = free_port(), free_port()
     one, two = target(states / "a", first), target(states / "b", second)
@@ -171,3 +188,38 @@ def test_reload_of_nothing(states: Path) -> None:
     with pytest.raises(TargetError) as nothing:
         list(target(states / "a", free_port()).reload())
     assert nothing.value.code == "TOC-LOCAL-024"
+
+
+def test_a_stray_service_is_named(states: Path, tmp_path: Path) -> None:
+    """Its repository was renamed, or the cache was removed under it: the port gives it away."""
+    port = free_port()
+    list(target(states / "a", port).apply(make_bundle(tmp_path / "one", "one")))
+    state = states / "a" / "state.json"
+    values = json.loads(state.read_text())
+    pid = values["supervisor"]["pid"]
+    asking = target(states / "b", port)
+    assert str(states / "a") in str(asking.status().detail)
+    state.write_text(json.dumps(values | {"repository": str(tmp_path / "moved-away")}))
+    assert f"end it with `kill {pid}`" in str(asking.status().detail)
+    shutil.rmtree(states)
+    status = asking.status()
+    assert status.state is State.ABSENT
+    assert f"end it with `kill {pid}`" in str(status.detail)
+    assert list(asking.delete()) == []
+    os.kill(pid, signal.SIGTERM)
+    assert until(lambda: asking.status().detail is None, 20)
+
+
+def test_what_serve_serves_is_not_deployed_over(states: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with deployer("foreground", states / "a", make_bundle(tmp_path / "one", "one"), port) as process:
+        service = target(states / "a", port)
+        assert until(lambda: service.status().state is State.READY)
+        with pytest.raises(TargetError) as refused:
+            list(service.apply(make_bundle(tmp_path / "two", "two")))
+        assert refused.value.code == "TOC-LOCAL-036"
+        assert str(process.pid) in str(refused.value)
+        list(service.reload())
+        assert "one" in post(port)
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=20)

@@ -9,6 +9,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from toc_build.bundle.assembly import describe
 from toc_build.deployment.doctor import rules
 from toc_build.deployment.doctor.rule import Rule
 from toc_build.deployment.doctor.subject import Subject
@@ -57,9 +58,9 @@ def examine(folder: Path, *, today: date | None = None) -> list[Finding]:
         read_samples(repository)
     except UserError as error:
         found += [_as_finding(problem, "tests and deploys stop at it.") for problem in error.problems]
-    if repository.lock_path.exists():
+    for look in (check_lock, describe) if repository.lock_path.exists() else ():
         try:
-            check_lock(repository)
+            look(repository)
         except UserError as error:
             found += [_as_finding(problem, "tests and deploys stop at it.") for problem in error.problems]
     subject = Subject(repository, today or date.today())  # noqa: DTZ011 - a day, wherever the user is

@@ -78,6 +78,13 @@ class Subject:
         """The target `aks`, if there is one."""
         return self.config.targets.aks
 
+    def named_images(self) -> Iterator[tuple[str, str]]:
+        """Target -> image, for those targets that are looked at and name one."""
+        for target in ("aci", "aks"):
+            section = getattr(self.config.targets, target)
+            if self.target in (None, target) and section is not None and section.image is not None:
+                yield target, section.image
+
     def shown(self, path: Path) -> str:
         """A path as a person knows it."""
         return path.relative_to(self.root).as_posix()

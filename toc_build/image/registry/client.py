@@ -57,6 +57,7 @@ class Connection:
         self._find, self._azure = credentials, azure_token
         self._authorization: str | None = None
         self._reached = False
+        self._user = ""
         self._http = httpx.Client(
             base_url=name.api,
             transport=transport,
@@ -157,6 +158,7 @@ class Connection:
 
         kind, _, rest = challenge.partition(" ")
         known = self._find(self.name.host)
+        self._user = known.user if known and known.user else ""
         if kind.lower() == "basic":
             if known is None or not known.user or self._authorization:
                 return False
@@ -229,8 +231,9 @@ class Connection:
         status = answer.status_code
         said = answer.text[:1000] if answer.is_closed else None
         if status in {401, 403}:
+            login = f"the login of {self._user} is wrong" if self._user else "you are not logged in"
             return ImageError(
-                f"the registry {self.name.host} refuses: you are not logged in, or may not "
+                f"the registry {self.name.host} refuses: {login}, or may not "
                 f"{'write' if 'push' in self._actions else 'read'} {self.name.repository}.",
                 code="TOC-IMAGE-042",
                 where=str(self.name),

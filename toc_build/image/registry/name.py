@@ -43,6 +43,13 @@ class ImageName:
         """
         rest, at, digest = text.partition("@")
         first, slash, path = rest.partition("/")
+        if not slash and ("." in first.partition(":")[0] or first.partition(":")[0] == "localhost"):
+            raise ImageError(
+                f"{text!r} names a registry, and no image in it.",
+                code="TOC-IMAGE-040",
+                where=where,
+                fix=f"add the image's path: {first}/models/river-litter.",
+            )
         if not slash or not ("." in first or ":" in first or first == "localhost"):
             first, path = "docker.io", rest
         path, colon, tag = path.partition(":")

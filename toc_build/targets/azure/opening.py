@@ -12,6 +12,7 @@ from typing import Any
 from toc_build.bundle.store import bundles_dir
 from toc_build.environment import ensure_sdk_v1
 from toc_build.errors import TargetError
+from toc_build.image.demand import SignatureDemand
 from toc_build.paths import cache_dir
 from toc_build.repository import Repository
 from toc_build.repository.target_schema import AciTarget, AksTarget
@@ -82,6 +83,7 @@ def open_azure_target(
         deadlines=deadlines,
         canary=canary,
         where=repository.where,
+        demand=_demand(name, repository),
     )
     return AzureTarget(place, open_client(repository, progress=progress), look)
 
@@ -130,6 +132,15 @@ def _aks(repository: Repository, compute_target_name: str | None) -> tuple[Kind,
 
 def _both(section: AciTarget | AksTarget) -> dict[str, Any]:
     return {"image": section.image, "readiness_seconds": section.readiness_seconds}
+
+
+def _demand(name: str, repository: Repository) -> Callable[[str], None] | None:
+    """What refuses an image that is not signed, where `deploy.yml` demands that it is."""
+    demand = SignatureDemand.of(repository)
+    if demand is None:
+        return None
+    where = repository.where("targets", name, "image")
+    return lambda image: demand.check_named(image, where)
 
 
 def _common(repository: Repository) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Place:
         deadlines: step -> seconds, over the usual ones.
         canary: the share of the traffic that a new version gets, in percent; None for all of it.
         where: the place of a setting in `deploy.yml`, for findings.
+        demand: refuses an image that does not show what `deploy.yml` demands; None where all are taken.
     """
 
     kind: Kind
@@ -46,6 +47,7 @@ class Place:
     deadlines: Mapping[str, float] = field(default_factory=dict)
     canary: int | None = None
     where: Callable[..., str | None] = lambda *_path: None
+    demand: Callable[[str], None] | None = None
 
 
 def candidate_name(service: str) -> str:

@@ -188,6 +188,12 @@ class AzureTarget:
                 self._settle_cluster(self._find())
                 settings["compute_target_name"] = self._place.settings["compute_target_name"]
             place = self._place
+            image = settings.get("image")
+            if place.demand is not None and image is not None:
+                steps = Steps()
+                yield steps.start("signature", f"checking the signature of {image}")
+                place.demand(image)
+                yield steps.finish()
             work = Work(place, client, bundle, settings, record or {}, sleep=self._sleep)
             if checked:
                 check = lambda live: self._look(client, place, live)[0]  # noqa: E731 - one thought

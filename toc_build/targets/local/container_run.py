@@ -132,7 +132,7 @@ def refused(error: Exception, settings: ContainerSettings) -> TargetError:
         "the container engine does not run the container",
         code="TOC-ENGINE-009",
         where=settings.engine,
-        fix="its own words are below",
+        fix="its own words are shown",
         details=said,
     )
 

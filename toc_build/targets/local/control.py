@@ -15,6 +15,7 @@ import queue
 import socket
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,14 @@ class ControlServer:
             send({"error": [dataclasses.asdict(problem) for problem in error.problems]})
         except OperationCancelled:
             send({"cancelled": True})
+        except Exception:  # noqa: BLE001 - whoever asked is told, and the supervisor goes on
+            problem = Problem(
+                "TOC-LOCAL-035",
+                "the service's supervisor met something unforeseen",
+                fix="end it with `toc-build delete` and deploy again; if that fails too, it is a bug",
+                details=traceback.format_exc(),
+            )
+            send({"error": [dataclasses.asdict(problem)]})
         finally:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

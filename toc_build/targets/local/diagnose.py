@@ -20,12 +20,14 @@ from toc_build.targets.local.tracebacks import (
     UserTraceback,
     find_stack,
     find_traceback,
+    is_crash_mark,
     is_stack_mark,
     last_traceback,
     plain_message,
 )
 
 LAST_LINES = 15
+CRASH_LINES = 200
 _NO_FUNCTION = re.compile(
     r"UserScriptError: User script at .* does not have a (init|run)\(\) function defined"
 )
@@ -121,7 +123,7 @@ def explain_exit(evidence: Evidence) -> TargetError:
             "azureml-inference-server-http is installed but cannot be imported in the scoring environment",
             code="TOC-LOCAL-016",
             where="requirements.lock",
-            fix="two packages do not go together: see the last line below, adapt conda.yml and run `nox"
+            fix="two packages do not go together: see the last line shown, adapt conda.yml and run `nox"
             " -s lock`",
             details=last_traceback(evidence.lines) or evidence.last_lines(),
         )
@@ -134,20 +136,21 @@ def explain_exit(evidence: Evidence) -> TargetError:
     return TargetError(
         f"the server ended before it was ready ({_ending(evidence)})",
         code="TOC-LOCAL-019",
-        fix="its last lines are below",
+        fix="its last lines are shown",
         details=evidence.last_lines(),
     )
 
 
 def explain_crash(evidence: Evidence) -> TargetError:
     """Why a server that had been ready ended."""
-    evidence = replace(
-        evidence, lines=evidence.lines[-LAST_LINES:]
-    )  # a worker lost long ago is another story
+    # A worker lost long ago is another story; a native crash's stacks may be long.
+    marks = [number for number, line in enumerate(evidence.lines) if is_crash_mark(line)]
+    first = max(0, len(evidence.lines) - (CRASH_LINES if marks else LAST_LINES))
+    evidence = replace(evidence, lines=evidence.lines[first:])
     return _killed(evidence) or TargetError(
         f"the server ended while it was serving ({_ending(evidence)})",
         code="TOC-LOCAL-021",
-        fix="its last lines are below",
+        fix="its last lines are shown",
         details=evidence.last_lines(),
     )
 
@@ -159,9 +162,9 @@ def explain_hang(evidence: Evidence) -> TargetError:
     before = next((i for i, line in enumerate(evidence.lines) if is_stack_mark(line)), None)
     evidence = replace(evidence, lines=evidence.lines[:before])
     text, place = stack if stack is not None else ("", None)
-    step = "in `init()` or the import of the scoring script" if place else "before it was ready"
+    step = "it was in `init()` or the import of the scoring script" if place else "it had not answered yet"
     return TargetError(
-        f"the service was not ready after {seconds:g} s: it still was {step}",
+        f"the service was not ready after {seconds:g} s: {step}",
         code="TOC-LOCAL-012",
         where=evidence.place(place),
         fix="if loading the model takes that long, raise `readiness_seconds` in deploy.yml targets -> local",
@@ -221,10 +224,17 @@ def _syntax_details(text: str) -> str:
     return "\n".join(lines[start:])
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def _killed(evidence: Evidence) -> TargetError | None:
     name = None
     if evidence.exit_status is not None and evidence.exit_status < 0:
-        name = signal.Signals(-evidence.exit_status).name
+        name = _signal_name(-evidence.exit_status)
     for line in evidence.lines:  # a worker's end is the cause; the main process was then ended by us
         if found := _WORKER_SIGNAL.search(line):
             if found[1] not in ("SIGTERM", "SIGINT", "SIGQUIT"):
@@ -241,12 +251,21 @@ def _killed(evidence: Evidence) -> TargetError | None:
             " input size, or free memory",
             details=evidence.last_lines(),
         )
+    crashed = name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE")
+    stack = None
+    if crashed and any(map(is_crash_mark, evidence.lines)):
+        stack = find_stack(evidence.lines, evidence.bundle.code)
+    text, place = stack if stack is not None else ("", None)
     return TargetError(
-        f"the server was ended by {name}",
+        f"a native library crashed: the server was ended by {name}"
+        if crashed
+        else f"the server was ended by {name}",
         code="TOC-LOCAL-014",
-        fix="a native library crashed if it was SIGSEGV, SIGBUS, SIGABRT or SIGILL: its last lines are below"
-        " and name the Python line where known",
-        details=evidence.last_lines(),
+        where=evidence.place(place),
+        fix="the stack shows which call it was; its package or its input is at fault"
+        if place
+        else "its last lines are shown",
+        details=evidence.shown(text) if place else evidence.last_lines(),
     )
 
 

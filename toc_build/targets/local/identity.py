@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -20,10 +21,18 @@ CLOCK_TOLERANCE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A pid and when its process started, as Unix time in seconds."""
+    """A pid and when its process started.
+
+    Attributes:
+        pid: its number.
+        started: Unix time in seconds.
+        birth: the machine's boot and the clock ticks from then to the start, where the system tells: no
+            change of the clock moves it.
+    """
 
     pid: int
     started: float
+    birth: str | None = None
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity:
@@ -32,22 +41,25 @@ class ProcessIdentity:
         Raises:
             psutil.NoSuchProcess: there is none.
         """
-        return cls(pid, psutil.Process(pid).create_time())
+        return cls(pid, psutil.Process(pid).create_time(), _birth(pid))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ProcessIdentity:
         """The identity back from JSON values."""
-        return cls(int(values["pid"]), float(values["started"]))
+        return cls(int(values["pid"]), float(values["started"]), values.get("birth"))
 
     def to_json(self) -> dict[str, Any]:
         """The identity as JSON values."""
-        return {"pid": self.pid, "started": self.started}
+        return {"pid": self.pid, "started": self.started, "birth": self.birth}
 
     def alive(self) -> bool:
         """Whether this very process runs; a dead one that nobody has waited for does not."""
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started) > CLOCK_TOLERANCE_SECONDS:
+            birth = _birth(self.pid) if self.birth is not None else None
+            if birth is not None and birth != self.birth:
+                return False
+            if birth is None and abs(process.create_time() - self.started) > CLOCK_TOLERANCE_SECONDS:
                 return False
             return bool(process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
@@ -75,6 +87,16 @@ class ProcessIdentity:
                 os.kill(self.pid, number)
         except (ProcessLookupError, PermissionError):
             return
+
+
+def _birth(pid: int) -> str | None:
+    """When a process started, in Linux's own words: the boot, and the ticks since (proc(5), field 22)."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return f"{boot}/{int(fields[19])}"
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def wait_until_gone(processes: Iterable[ProcessIdentity], seconds: float) -> bool:

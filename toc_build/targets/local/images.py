@@ -32,6 +32,7 @@ LOCK = Path("environment", "requirements.lock")  # in a bundle
 
 _Result = TypeVar("_Result")
 Build = Callable[["Bundle", Callable[[str], None]], "BuiltImage"]
+Demand = Callable[["BuiltImage", Callable[[str], None]], None]
 
 
 @dataclass
@@ -60,12 +61,17 @@ class ImageShelf:
         folder: the service's state folder.
         build: makes a bundle's image; what is there already is not made again.
         surroundings: says what an image holds besides bundle and lock: the base, the server's settings.
+        demand: what an image must show before it goes into the engine. With one, the image is looked at each
+            time, and nothing is mounted over what was looked at.
     """
 
-    def __init__(self, folder: Path, build: Build, surroundings: Callable[[], str]) -> None:
+    def __init__(
+        self, folder: Path, build: Build, surroundings: Callable[[], str], demand: Demand | None = None
+    ) -> None:
         self._file = folder / "images.json"
         self._build = build
         self._surroundings = surroundings
+        self._demand = demand
 
     def put(
         self, bundle: BundleReference, wanted: ContainerSettings
@@ -79,7 +85,7 @@ class ImageShelf:
 
         Raises:
             TargetError: there is no engine, or it does not take the image.
-            UserError: the image cannot be built.
+            UserError: the image cannot be built, or does not show what is demanded.
         """
         from toc_build.bundle import open_bundle
         from toc_build.image.engine import Engine
@@ -89,6 +95,7 @@ class ImageShelf:
         with contextlib.closing(Engine.connect()) as engine:
             settings = dataclasses.replace(wanted, engine=engine.address.url)
             same = shelf.engine == settings.engine and shelf.surroundings == surroundings
+            same = same and self._demand is None
             if same and (wanted.mounted or shelf.digest == bundle.digest) and engine.has(shelf.image):
                 mounted = shelf.digest != bundle.digest
                 return dataclasses.replace(settings, image=shelf.image, mounted=mounted)
@@ -96,7 +103,10 @@ class ImageShelf:
             yield Event(EventKind.STEP_STARTED, "build", "building the image, and loading it into the engine")
 
             def make(tell: Callable[[str], None]) -> tuple[str, bool]:
-                return engine.load(self._build(open_bundle(bundle.root), tell), tell)
+                image = self._build(open_bundle(bundle.root), tell)
+                if self._demand is not None:
+                    self._demand(image, tell)
+                return engine.load(image, tell)
 
             image, new = yield from _telling(make)
             if new:

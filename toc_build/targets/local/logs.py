@@ -30,15 +30,18 @@ class ServiceLog:
         self.path = path
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
+        self._ended = False
         self._file: BinaryIO = path.open("ab")
 
     def write(self, line: str) -> None:
         """Append one line, given without its line end. A full disk loses lines, never the service."""
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
-            if self._file.closed:
+            if self._ended:
                 return
             try:
+                if self._file.closed:  # a disk that was full when it was to be set aside
+                    self._file = self.path.open("ab")
                 if self._file.tell() + len(data) > self._max_bytes:
                     self._rotate()
                 self._file.write(data)
@@ -53,6 +56,7 @@ class ServiceLog:
     def close(self) -> None:
         """Close the file; later lines are dropped."""
         with self._lock:
+            self._ended = True
             self._file.close()
 
     def _rotate(self) -> None:
@@ -101,13 +105,14 @@ def follow_lines(
         rest = b""
         while True:
             last_look = not alive()
+            rotated = _rotated(file, path)  # then this file gets no more than what is read below
             data = file.read()
             if data:
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     yield line.decode("utf-8", "replace").rstrip("\r")
                 continue
-            if _rotated(file, path):
+            if rotated:
                 file.close()
                 file = path.open("rb")
                 continue
@@ -122,9 +127,14 @@ def read_lines_until(path: Path, position: int) -> Iterator[str]:
     """The kept lines of the set-aside file and of the first `position` bytes of the current one."""
     older = set_aside(path)
     if older.exists():
-        yield from older.read_text("utf-8", "replace").splitlines()
+        yield from _lines_of(older.read_bytes())
     with path.open("rb") as file:
-        yield from file.read(position).decode("utf-8", "replace").splitlines()
+        yield from _lines_of(file.read(position))
+
+
+def _lines_of(data: bytes) -> list[str]:
+    lines = data.split(b"\n")
+    return [line.decode("utf-8", "replace").rstrip("\r") for line in lines[: -1 if not lines[-1] else None]]
 
 
 def _rotated(file: BinaryIO, path: Path) -> bool:

@@ -16,6 +16,7 @@ from toc_build.errors import TargetError
 from toc_build.targets.local.settings import LOOPBACK
 
 BACKLOG = 512
+SUPERVISOR = "toc_build.targets.local.supervisor"  # the module that a detached service runs
 
 
 def listen(port: int, states: Path | None = None) -> socket.socket:
@@ -62,13 +63,18 @@ def port_taken(port: int, states: Path | None) -> TargetError:
     """The error that says who holds the port and what to do."""
     where = "deploy.yml targets -> local -> port"
     other = "set another port there, or give one with `--port`"
-    own = _own_service(port, states) if states is not None else None
+    own = own_service(port, states) if states is not None else None
     if own is not None:
+        repository, supervisor = own
+        gone = not Path(repository).is_dir()
         return TargetError(
-            f"port {port} is taken by the service of the model repository {own}",
+            f"port {port} is taken by the service of the model repository {repository}"
+            + (", a folder that is gone" if gone else ""),
             code="TOC-LOCAL-003",
             where=where,
-            fix=f"end that service with `toc-build delete` in {own}; or {other}",
+            fix=f"end that service with `{f'kill {supervisor}' if gone else 'toc-build delete'}`"
+            + ("" if gone else f" in {repository}")
+            + f"; or {other}",
         )
     holder = _holder(port)
     who = f"process {holder.pid}: {_command(holder)}" if holder else "a process that this user cannot see"
@@ -92,15 +98,41 @@ def _refuse_shared(port: int) -> None:
                 raise OSError(errno.EADDRINUSE, "taken")
 
 
-def _own_service(port: int, states: Path | None) -> str | None:
-    """The repository of the living service that has the port."""
+def held_by(port: int, states: Path) -> str | None:
+    """Whose service answers on a port, in words for a person; None when none of ours does.
+
+    Args:
+        port: on 127.0.0.1.
+        states: the folder with the state folders of all services.
+    """
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        if probe.connect_ex((LOOPBACK, port)) != 0:
+            return None
+    own = own_service(port, states)
+    if own is not None:
+        repository, supervisor = own
+        held = f"port {port} is the service's of {repository} (process {supervisor})"
+        gone = not Path(repository).is_dir()
+        return f"{held}, a folder that is gone: end it with `kill {supervisor}`" if gone else held
+    holder = _holder(port)
+    while holder is not None:  # its state is gone: a cache that was removed
+        with contextlib.suppress(psutil.Error):
+            if SUPERVISOR in holder.cmdline():
+                return f"port {port} is a service's whose state is gone: end it with `kill {holder.pid}`"
+        holder = holder.parent()
+    return None
+
+
+def own_service(port: int, states: Path | None) -> tuple[str, int] | None:
+    """The repository of the living service that has the port, and the process to end."""
     from toc_build.targets.local.state import StateFolder
 
     for file in sorted(states.glob("*/state.json")) if states is not None else ():
         with contextlib.suppress(OSError, ValueError, KeyError, json.JSONDecodeError):
             record = StateFolder(file.parent).read()
             if record is not None and record.port == port and record.supervisor.alive():
-                return record.repository or str(file.parent)
+                return record.repository or str(file.parent), record.supervisor.pid
     return None
 
 

@@ -26,6 +26,8 @@ from toc_build.targets.local.logs import ServiceLog
 from toc_build.targets.local.settings import LOOPBACK, BundleReference, LocalSettings
 
 KEPT_LINES = 3000
+LINE_CHARACTERS = 16_384
+LINE_BYTES = 65_536  # what is read at once of a line without an end
 TICK_SECONDS = 0.05
 STACK_LEAD_SECONDS = 0.3  # the stacks of a hanging start are written so long before the deadline
 # What is printed when a start has failed for certain: the last line of azmlinfsrv's traceback (the worker
@@ -175,7 +177,8 @@ class Server(ABC):
         return diagnose.Evidence(lines, self.exit_status(), self.bundle, self.settings)
 
     def _take_line(self, line: str) -> None:
-        """A line that the server has printed."""
+        """A line that the server has printed; what is longer than a person reads is cut."""
+        line = line if len(line) <= LINE_CHARACTERS else f"{line[:LINE_CHARACTERS]} ..."
         with self._lines_lock:
             self._lines.append(line)
             self._line_count += 1

@@ -24,7 +24,7 @@ from toc_build.targets.local.forwarder import Forwarder
 from toc_build.targets.local.identity import ProcessIdentity
 from toc_build.targets.local.logs import ServiceLog
 from toc_build.targets.local.ports import listen, share
-from toc_build.targets.local.server import STACK_LEAD_SECONDS, TICK_SECONDS, Server
+from toc_build.targets.local.server import LINE_BYTES, STACK_LEAD_SECONDS, TICK_SECONDS, Server
 from toc_build.targets.local.settings import BundleReference, LocalSettings
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ class ServerContainer(Server):
                 where=self._how.engine,
                 fix="see `docker info` for its network settings",
             )
+        self._forwarder = Forwarder(address)
+        self._stack.callback(self._forwarder.close)
         self._threads = [
             threading.Thread(target=target, name=f"{name}-{container.short_id}", daemon=True)
             for name, target in (("log", self._read_output), ("wait", self._wait_for_exit))
@@ -107,8 +109,6 @@ class ServerContainer(Server):
         for thread in self._threads:
             thread.start()
         self.identity = _identity(container)
-        self._forwarder = Forwarder(address)
-        self._stack.callback(self._forwarder.close)
         with contextlib.closing(listen(0)) as private:
             self.private_port = int(private.getsockname()[1])
             self._forwarder.accept_from(private, public=False)
@@ -206,6 +206,9 @@ class ServerContainer(Server):
                 *lines, rest[stream] = (rest.get(stream, b"") + data).split(b"\n")
                 for line in lines:
                     self._take(line)
+                if len(rest[stream]) > LINE_BYTES:
+                    self._take(rest[stream])
+                    rest[stream] = b""
         for line in filter(None, rest.values()):
             self._take(line)
 

@@ -19,7 +19,7 @@ from toc_build.targets.local import diagnose
 from toc_build.targets.local.identity import ProcessIdentity
 from toc_build.targets.local.logs import ServiceLog
 from toc_build.targets.local.ports import listen
-from toc_build.targets.local.server import STACK_LEAD_SECONDS, Server
+from toc_build.targets.local.server import LINE_BYTES, STACK_LEAD_SECONDS, Server
 from toc_build.targets.local.settings import BundleReference, LocalSettings
 from toc_build.targets.local.surroundings import server_environment
 
@@ -142,5 +142,5 @@ class ServerProcess(Server):
     def _read_output(self) -> None:
         assert self._popen.stdout is not None  # noqa: S101 - it was asked for
         with self._popen.stdout as output:
-            for raw in output:
+            for raw in iter(lambda: output.readline(LINE_BYTES), b""):
                 self._take_line(raw.decode("utf-8", "replace").rstrip("\r\n"))

@@ -13,6 +13,7 @@ import itertools
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -137,6 +138,7 @@ class Service:
         begun = time.monotonic()
         with self._operation():  # only within it is it certain what answers, and published
             if not again and self._serves(bundle, settings):
+                self._publish(State.READY)  # without the story of a change that failed meanwhile
                 emit(Event(EventKind.READY, "ready", "serves this bundle already", 0.0))
                 return
             self._policy.forget()
@@ -200,7 +202,8 @@ class Service:
         """Start a server that answers on its private port only, and wait until it does."""
         emit(Event(EventKind.STEP_STARTED, "init", "starting the server and calling init()"))
         begun = time.monotonic()
-        folder = self._folder.servers / str(next(self._numbers))
+        places = (self._folder.servers / str(number) for number in self._numbers)
+        folder = next(place for place in places if not place.exists())  # some leave what cannot be removed
         server = start_server(bundle, settings, listener, folder, self._log)
         self._staged = server
         self._log.note(f"server {server.pid} started for bundle {bundle.short}")
@@ -276,6 +279,9 @@ class Service:
                 self._give_way.clear()
                 if current is self._current:
                     self._recover(current)
+            except Exception:  # noqa: BLE001 - without this thread no crash would be recovered any more
+                self._staged = None
+                self._log.note(f"the server could not be started again:\n{traceback.format_exc()}")
             finally:
                 self._busy.release()
             if self.idle():

@@ -48,6 +48,7 @@ class Record:
         temp_dir: the answering server's folder for temporary files.
         version: digest, settings and deployment record of the version that answers, as JSON values.
         engine: address of the container engine that runs the servers; None for processes.
+        foreground: whether the service ends with the command that serves it.
     """
 
     state: State
@@ -64,6 +65,7 @@ class Record:
     temp_dir: str | None = None
     version: dict[str, Any] | None = None
     engine: str | None = None
+    foreground: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -105,12 +107,15 @@ class StateFolder:
             self.servers.mkdir(exist_ok=True)
             self.log_path.touch()
         except OSError as error:
-            raise TargetError(
-                f"the state of local services cannot be written: {error.strerror or error}",
-                code="TOC-LOCAL-025",
-                where=str(self.root),
-                fix="make the folder writable, or set TOC_BUILD_CACHE_DIR to one that is",
-            ) from None
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> TargetError:
+        return TargetError(
+            f"the state of local services cannot be written: {error.strerror or error}",
+            code="TOC-LOCAL-025",
+            where=str(self.root),
+            fix="make the folder writable and room on its disk, or set TOC_BUILD_CACHE_DIR to another one",
+        )
 
     def read(self) -> Record | None:
         """The record, or None when there is none or it cannot be understood."""
@@ -209,12 +214,16 @@ class StateFolder:
             lock.acquire()
         except filelock.Timeout:
             raise operation_under_way(holder) from None
+        except OSError as error:
+            raise self._unwritable(error) from None
         try:
             since = datetime.now(timezone.utc).isoformat(timespec="seconds")
-            holder.write_text(json.dumps({"what": what, "pid": os.getpid(), "since": since}), "utf-8")
+            with contextlib.suppress(OSError):  # the lock holds without it
+                holder.write_text(json.dumps({"what": what, "pid": os.getpid(), "since": since}), "utf-8")
             yield
         finally:
-            holder.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                holder.unlink(missing_ok=True)
             lock.release()
 
 

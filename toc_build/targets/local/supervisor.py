@@ -85,7 +85,7 @@ class Supervisor:
         self._stack.callback(self._log.close)
         self._control_path = control_path(self._folder.root)
         self._stack.callback(remove_control, self._control_path, self._folder.root)
-        self._folder.write(Record(State.STARTING, self._identity, control=str(self._control_path)))
+        self._folder.write(self._nothing_yet())
         self.service = Service(self._folder, self._log, self._publish, self._end_if_idle, self._policy)
         self._control = ControlServer(self._answer, self._end_if_idle)
         self._control.listen(self._control_path)
@@ -170,29 +170,43 @@ class Supervisor:
     def _publish(self, snapshot: Snapshot) -> None:
         self._failed = snapshot.state is State.FAILED
         with self._record_lock:
-            if snapshot.state is State.ABSENT:
-                self._folder.forget()
-                return
-            first = snapshot.servers[0] if snapshot.servers else None
-            engines = [server.engine for server in snapshot.servers if server.engine is not None]
-            self._folder.write(
-                Record(
-                    snapshot.state,
-                    self._identity,
-                    tuple(server.identity for server in snapshot.servers),
-                    snapshot.port,
-                    first.private_port if first is not None else None,
-                    snapshot.digest,
-                    str(first.bundle.root) if first is not None else None,
-                    self._started(first.identity if first is not None else None),
-                    snapshot.detail,
-                    None if self._failed and self._end_when_idle else str(self._control_path),
-                    self._repository,
-                    str(first.temp_dir) if first is not None and first.temp_dir is not None else None,
-                    snapshot.version,
-                    engines[0] if engines else None,
-                )
+            try:
+                self._write(snapshot)
+            except OSError as error:  # a full disk loses the record, never the service
+                self._log.note(f"the state cannot be written: {error}")
+
+    def _write(self, snapshot: Snapshot) -> None:
+        if snapshot.state is State.ABSENT and self._end_when_idle:
+            self._folder.forget()
+            return
+        if snapshot.state is State.ABSENT:  # this process goes on, and is asked again
+            self._folder.write(self._nothing_yet())
+            return
+        first = snapshot.servers[0] if snapshot.servers else None
+        engines = [server.engine for server in snapshot.servers if server.engine is not None]
+        self._folder.write(
+            Record(
+                snapshot.state,
+                self._identity,
+                tuple(server.identity for server in snapshot.servers),
+                snapshot.port,
+                first.private_port if first is not None else None,
+                snapshot.digest,
+                str(first.bundle.root) if first is not None else None,
+                self._started(first.identity if first is not None else None),
+                snapshot.detail,
+                None if self._failed and self._end_when_idle else str(self._control_path),
+                self._repository,
+                str(first.temp_dir) if first is not None and first.temp_dir is not None else None,
+                snapshot.version,
+                engines[0] if engines else None,
+                foreground=not self._end_when_idle,
             )
+        )
+
+    def _nothing_yet(self) -> Record:
+        control, foreground = str(self._control_path), not self._end_when_idle
+        return Record(State.STARTING, self._identity, control=control, foreground=foreground)
 
     @staticmethod
     def _started(server: ProcessIdentity | None) -> str | None:

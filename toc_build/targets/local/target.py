@@ -25,6 +25,7 @@ from toc_build.targets.local.control import ControlClient
 from toc_build.targets.local.identity import ProcessIdentity, wait_until_gone
 from toc_build.targets.local.images import ImageShelf
 from toc_build.targets.local.logs import follow_lines, read_lines
+from toc_build.targets.local.ports import SUPERVISOR, held_by
 from toc_build.targets.local.restarts import RestartPolicy
 from toc_build.targets.local.settings import LOOPBACK, BundleReference, LocalSettings
 from toc_build.targets.local.state import Record, StateFolder
@@ -158,6 +159,9 @@ class LocalTarget:
     def status(self) -> Status:
         """What is true now. A ready service is asked for a sign of life."""
         status = self._folder.status()
+        if status.state is State.ABSENT and self._settings.port:
+            held = held_by(self._settings.port, self._folder.root.parent)
+            return dataclasses.replace(status, detail=held)
         record = self._folder.read()
         if status.state is State.READY and record is not None and not _answers(record.private_port):
             silent = f"no answer to GET / within {ANSWER_SECONDS:g} s: busy or hanging"
@@ -199,7 +203,9 @@ class LocalTarget:
             return
         with self._folder.operation("delete"):
             begun = time.monotonic()
-            yield Event(EventKind.STEP_STARTED, "stop", "ending the service")
+            known = self._folder.read() is not None
+            if known:
+                yield Event(EventKind.STEP_STARTED, "stop", "ending the service")
             record = self._folder.live()
             if record is not None:
                 self._end(record)
@@ -208,17 +214,23 @@ class LocalTarget:
                 self._images.clear()
             self._folder.forget()
             self._folder.remove_logs()
-            yield Event(EventKind.STEP_FINISHED, "stop", seconds=time.monotonic() - begun)
+            if known:
+                yield Event(EventKind.STEP_FINISHED, "stop", seconds=time.monotonic() - begun)
 
     @contextlib.contextmanager
     def foreground(
-        self, policy: RestartPolicy | None = None, *, grace_seconds: float = DELETE_GRACE_SECONDS
+        self,
+        policy: RestartPolicy | None = None,
+        *,
+        grace_seconds: float = DELETE_GRACE_SECONDS,
+        give_up: threading.Event | None = None,
     ) -> Iterator[threading.Event]:
         """Supervise inside this process: what `apply` and `reload` start within the block ends with it.
 
         Args:
             policy: how often a crashed server is started again.
             grace_seconds: how long requests under way may take at the end; 0 waits for none.
+            give_up: may be set from another thread: what serves or is being started ends at once.
 
         Yields:
             An event that is set when another process has deleted the service.
@@ -229,6 +241,8 @@ class LocalTarget:
         diagnose.require_platform()
         supervisor = Supervisor(self._folder, end_when_idle=False, policy=policy)
         supervisor.start()
+        if give_up is not None:
+            threading.Thread(target=_close_when, args=(give_up, supervisor), daemon=True).start()
         try:
             yield supervisor.stopped
         finally:
@@ -272,6 +286,8 @@ class LocalTarget:
             if running is not None and running.control is None:  # it has failed, and is ending
                 wait_until_gone([running.supervisor], LAST_MOMENTS_SECONDS)
             elif running is not None and running.control is not None:
+                if running.foreground and running.supervisor.pid != os.getpid() and what != "reload":
+                    raise _served(running, self._settings)
                 client = ControlClient.connect(Path(running.control), self._folder.log_path)
                 with contextlib.closing(client):
                     yield from client.ask(request, consulted)
@@ -302,9 +318,10 @@ class LocalTarget:
                 [
                     sys.executable,
                     "-m",
-                    "toc_build.targets.local.supervisor",
+                    SUPERVISOR,
                     str(self._folder.root.absolute()),
                 ],
+                cwd=self._folder.root,  # not the user's, whose modules would be imported in place of others
                 stdin=connection.fileno(),
                 stdout=log,
                 stderr=log,
@@ -343,10 +360,25 @@ class LocalTarget:
         )
 
 
+def _served(running: Record, settings: LocalSettings) -> TargetError:
+    return TargetError(
+        f"`toc-build serve` (process {running.supervisor.pid}) serves this repository, and whatever is put in"
+        " its place ends with it",
+        code="TOC-LOCAL-036",
+        where=str(settings.repository) if settings.repository is not None else None,
+        fix="end it with Ctrl-C where it runs, then run this again; or work on there",
+    )
+
+
 def _effect(name: str) -> Effect | tuple[Effect, str]:
     if name == "port":
         return Effect.INTERRUPTS, "callers of the old port are refused"
     return Effect.REPLACES
+
+
+def _close_when(give_up: threading.Event, supervisor: Supervisor) -> None:
+    give_up.wait()
+    supervisor.service.close(0)
 
 
 def _reference(bundle: DeployableBundle) -> BundleReference:
@@ -362,7 +394,7 @@ def _answers(port: int | None) -> bool:
     try:
         connection.request("GET", "/")
         return connection.getresponse().status == 200
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()

@@ -112,8 +112,13 @@ def find_stack(lines: Sequence[str], code: Path) -> tuple[str, Place | None] | N
 
 
 def is_stack_mark(line: str) -> bool:
-    """Whether the watchdog's stacks start here."""
-    return line.startswith("Timeout (") and line.endswith(")!")
+    """Whether stacks start here: the watchdog's, or those of a native crash."""
+    return is_crash_mark(line) or (line.startswith("Timeout (") and line.endswith(")!"))
+
+
+def is_crash_mark(line: str) -> bool:
+    """Whether the stacks of a native crash start here, as `faulthandler` writes them."""
+    return line.startswith("Fatal Python error: ")
 
 
 def plain_message(line: str) -> str:

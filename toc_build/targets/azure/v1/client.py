@@ -251,7 +251,7 @@ class _Worker:
         return TargetError(
             f"the process that runs Azure's SDK ended unexpectedly ({call}, status {status})",
             code="TOC-AZURE-011",
-            fix="run the command again; its last lines tell the cause",
+            fix="its last lines are shown; run the command again",
             details=self._last_lines(),
         )
 
