@@ -1,7 +1,7 @@
 """Random schedules of faults, by seed: whatever goes wrong and how often, nothing is lost or doubled.
 
 Genuine azureml-core against the rehearsal; the scorers are cheap, because a seed starts about five of them.
-The whole proof is 200 seeds: TOC_FAULT_SEEDS=0-200 python3 dev.py acceptance -- -k schedule --dist load
+The whole proof is 200 seeds: TOC_FAULT_SEEDS=0-200 python3 dev.py acceptance -- -k schedule -n 2 --dist load
 """
 
 from __future__ import annotations
