@@ -6,7 +6,6 @@ from toc_build.environment.lock_file import (
     inputs_hash,
     lock_text,
     read_lock,
-    who_asks,
     with_hashes_of,
     without_comments,
 )
@@ -71,11 +70,6 @@ def test_comments_do_not_count() -> None:
     assert without_comments(BODY) == without_comments(
         "# other\n\n" + BODY.replace("    # via conda.yml\n", "")
     )
-
-
-def test_who_asks_for_a_package() -> None:
-    body = BODY + "    # via\n    #   conda.yml\n    #   textual\nother==1 \\\n    --hash=sha256:0\n"
-    assert who_asks(body) == {"numpy": ("conda.yml",), "rich": ("conda.yml", "textual"), "other": ()}
 
 
 def test_hashes_of_an_earlier_lock_are_kept_beside_the_new_ones() -> None:

@@ -19,7 +19,6 @@ FORMAT = 1
 _INPUTS = re.compile(r"^# inputs: sha256:([0-9a-f]{64})$", re.MULTILINE)
 _PINS = re.compile(r"^# pins: sha256:([0-9a-f]{64})$", re.MULTILINE)
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^]]*\])?==([^\s;\\]+)\s*(;[^\\]*)?\\?\s*$")
-_VIA = re.compile(r"^ +# (?:via|  ) *(\S*)$")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})\s*\\?\s*$")
 
 
@@ -128,18 +127,6 @@ def _hashes(text: str) -> dict[tuple[str, str], list[str]]:
         elif given := _HASH.match(line.strip()):
             last.append(given[1])
     return found
-
-
-def who_asks(text: str) -> dict[str, tuple[str, ...]]:
-    """For each package of a lock, who asks for it: other packages, or `conda.yml` by its name."""
-    found: dict[str, list[str]] = {}
-    asking: list[str] = []
-    for line in text.splitlines():
-        if pin := _PIN.match(line):
-            asking = found.setdefault(canonicalize_name(pin[1]), [])
-        elif (via := _VIA.match(line)) and via[1]:
-            asking.append(via[1])
-    return {name: tuple(names) for name, names in found.items()}
 
 
 def without_comments(text: str) -> str:

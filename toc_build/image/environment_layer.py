@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from toc_build.bundle import Bundle
 from toc_build.environment.failures import failure, without_credentials
-from toc_build.environment.lock_file import read_lock, who_asks, without_comments
+from toc_build.environment.lock_file import read_lock, without_comments
 from toc_build.environment.uv_tool import Finished, run_uv
 from toc_build.errors import ImageError
 from toc_build.image import pruning, source_packages
@@ -197,7 +197,7 @@ def _failure(finished: Finished, platform: str, place: Path, lock: Path) -> Exce
 def _no_wheel(pin: str, platform: str, lock: Path, said: str | None) -> ImageError:
     """A requirement, such as `psutil==5.9.8`, that has no wheel for the platform."""
     name = canonicalize_name(pin.partition("==")[0])
-    asking = " and ".join(who_asks(lock.read_text(encoding="utf-8")).get(name, ()))
+    asking = " and ".join(sorted(pruning.who_asks(lock.read_text(encoding="utf-8")).get(name, ())))
     return ImageError(
         f"{pin} has no wheel for {platform}; an image is made of wheels alone, so that it does not depend on "
         "the machine that builds it.",

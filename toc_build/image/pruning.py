@@ -118,7 +118,7 @@ def rules_for(lock: str) -> tuple[Rule, ...]:
     Args:
         lock: the text of its lock, which says for each package who asks for it.
     """
-    asking = _who_asks(lock)
+    asking = who_asks(lock)
 
     def nobody_else_asks(package: str, rule: Rule) -> bool:
         askers = asking.get(package, set())
@@ -205,7 +205,7 @@ def _matchers(rules: tuple[Rule, ...]) -> tuple[tuple[re.Pattern[str], Rule], ..
     return tuple((re.compile(_expression(rule.pattern)), rule) for rule in rules)
 
 
-def _who_asks(lock: str) -> dict[str, set[str]]:
+def who_asks(lock: str) -> dict[str, set[str]]:
     """For each package of a lock the packages, or the user's own file, that ask for it."""
     found: dict[str, set[str]] = {}
     asked: set[str] = set()
