@@ -23,7 +23,8 @@ from toc_build.rehearsal.domain.refusals import Refusal
 from toc_build.rehearsal.domain.services import ACI, AKS, ENDPOINT
 from toc_build.rehearsal.faults import STATUSES, Faults
 from toc_build.rehearsal.log import RequestLog
-from toc_build.rehearsal.scorers.group import AnyReplica, Group
+from toc_build.rehearsal.scorers.group import Group
+from toc_build.rehearsal.scorers.running import RunningReplica
 from toc_build.rehearsal.wire.connections import Cut, abort
 from toc_build.rehearsal.wire.tokens import Tokens
 
@@ -223,7 +224,7 @@ class Balancer:
 
     async def _take(
         self, service: Service, version: str | None, *, limited: bool
-    ) -> tuple[Version, Group, AnyReplica]:
+    ) -> tuple[Version, Group, RunningReplica]:
         """A replica to ask, as soon as one is free; those that are going away are asked nothing more."""
         chosen, group = self._choose(service, version)
         limit = (chosen.scorer.concurrency or None) if limited else None
@@ -246,7 +247,7 @@ class Balancer:
         send: Send,
         service: Service,
         version: Version,
-        replica: AnyReplica,
+        replica: RunningReplica,
         path: str,
         body: bytes,
     ) -> tuple[int, str]:

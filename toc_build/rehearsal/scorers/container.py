@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from toc_build.errors import TargetError
 from toc_build.rehearsal.domain.records import EnvironmentDefinition
 from toc_build.rehearsal.scorers.failures import BuildFailed, StartFailed
-from toc_build.rehearsal.scorers.program import WORKER_FAILED, WORKER_FAILED_STATUS, Program, answers
+from toc_build.rehearsal.scorers.program import Program
+from toc_build.rehearsal.scorers.running import RunningReplica
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 ROOT = "/var/azureml-app"
 PORT = 5001
 LABEL = "com.github.toc-build.rehearsal"  # pid of the server that started the container
-TICK_SECONDS = 0.1
 
 
 def pull_image(definition: EnvironmentDefinition, log: Callable[[str], None]) -> str:
@@ -81,13 +81,8 @@ def connect(log: Callable[[str], None]) -> DockerClient:
         ) from None
 
 
-class ContainerReplica:
-    """A running replica. It runs as soon as the object is there, and ends with `stop()`.
-
-    Args:
-        program: what it runs; `image` is set.
-        folder: to be made, for what belongs to it; removed at its end.
-        write: given each line of its output.
+class ContainerReplica(RunningReplica):
+    """A replica that is a container; its program's `image` is set.
 
     Raises:
         StartFailed: the engine does not run it.
@@ -96,11 +91,7 @@ class ContainerReplica:
     def __init__(self, program: Program, folder: Path, write: Callable[[str], None]) -> None:
         from docker.errors import DockerException
 
-        self._program, self._folder, self._write = program, folder, write
-        self._ready = False
-        self._worker_failed = threading.Event()
-        self._stopped = False
-        self._lock = threading.Lock()
+        super().__init__(program, folder, write)
         folder.mkdir(parents=True)
         try:
             self._client = connect(write)
@@ -115,47 +106,17 @@ class ContainerReplica:
         self._pump.start()
 
     @property
-    def address(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
     def alive(self) -> bool:
         """Whether its container runs: its output ends with it."""
         return self._pump.is_alive()
 
-    def wait_ready(self, given_up: threading.Event) -> None:
-        """Waits until it answers.
+    def _let_it_finish(self) -> None:
+        self._pump.join(1.0)
 
-        Raises:
-            StartFailed: it ended, took too long, or is wanted no more.
-        """
-        deadline = time.monotonic() + self._program.startup_seconds
-        while not given_up.is_set():
-            if not self.alive:
-                status = self._exit_status()
-                raise StartFailed(f"the container ended with exit code {status}", status)
-            if self._worker_failed.is_set():
-                self._pump.join(1.0)
-                raise StartFailed("the container ended: its worker did not start", WORKER_FAILED_STATUS)
-            if answers(self.port):
-                self._ready = True
-                return
-            if time.monotonic() > deadline:
-                raise StartFailed(f"the container was not ready after {self._program.startup_seconds:g} s")
-            time.sleep(TICK_SECONDS)
-        raise StartFailed("the deployment was given up")
-
-    def stop(self, grace_seconds: float = 5.0) -> None:
-        """Ends it: kindly first, then at once. Harmless when repeated."""
-        with self._lock:
-            if not self._stopped:
-                self._end(grace_seconds)
-            self._stopped = True
-
-    def _end(self, grace_seconds: float) -> None:
+    def _end(self) -> None:
         from docker.errors import DockerException
 
+        grace_seconds = max(0.0, self._killed_at - time.monotonic())
         with contextlib.suppress(DockerException):
             self._container.stop(timeout=max(1, int(grace_seconds)))
         with contextlib.suppress(DockerException):
@@ -205,15 +166,9 @@ class ContainerReplica:
             for chunk in self._container.logs(stream=True, follow=True):
                 *lines, rest = (rest + chunk).split(b"\n")
                 for raw in lines:
-                    self._line(raw)
+                    self._take(raw)
         if rest:
-            self._line(rest)
-
-    def _line(self, raw: bytes) -> None:
-        line = raw.decode("utf-8", "replace").rstrip("\r")
-        self._write(line)
-        if not self._ready and WORKER_FAILED.search(line):
-            self._worker_failed.set()
+            self._take(rest)
 
 
 def _remove_orphans(client: DockerClient) -> None:

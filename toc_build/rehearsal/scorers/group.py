@@ -13,8 +13,7 @@ from toc_build.rehearsal.scorers.container import ContainerReplica
 from toc_build.rehearsal.scorers.failures import StartFailed
 from toc_build.rehearsal.scorers.program import Program
 from toc_build.rehearsal.scorers.replica import Replica
-
-AnyReplica = Replica | ContainerReplica
+from toc_build.rehearsal.scorers.running import RunningReplica
 
 KEPT_LINES = 5000  # as many as the SDK asks for
 DRAIN_SECONDS = 60.0
@@ -34,7 +33,7 @@ class Group:
         self.program = program
         self._folder, self._on_change = folder, on_change
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self._replicas: list[AnyReplica] = []
+        self._replicas: list[RunningReplica] = []
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._ending = threading.Event()
@@ -80,7 +79,7 @@ class Group:
             self._drain(replica)
             replica.stop()
 
-    def take(self, limit: int | None) -> AnyReplica | None:
+    def take(self, limit: int | None) -> RunningReplica | None:
         """The replica with the least to do, counted as busier; None when all have `limit` requests.
 
         Args:
@@ -98,7 +97,7 @@ class Group:
             self._turn += 1
             return least
 
-    def give_back(self, replica: AnyReplica) -> None:
+    def give_back(self, replica: RunningReplica) -> None:
         """The replica has one request less."""
         with self._lock:
             self._busy[replica.port] -= 1
@@ -136,12 +135,12 @@ class Group:
         with self._lock:
             self._replicas.clear()
 
-    def _drain(self, replica: AnyReplica) -> None:
+    def _drain(self, replica: RunningReplica) -> None:
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._busy.get(replica.port, 0) > 0 and replica.alive and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def _new(self) -> AnyReplica:
+    def _new(self) -> RunningReplica:
         kind = Replica if self.program.image is None else ContainerReplica
         return kind(self.program, self._folder / f"replica-{next(self._numbers)}", self._lines.append)
 

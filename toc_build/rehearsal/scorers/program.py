@@ -1,4 +1,4 @@
-"""What a replica runs, and what replicas of both kinds have in common: `replica` and `container`."""
+"""What a replica runs, and what replicas of both kinds have in common."""
 
 from __future__ import annotations
 

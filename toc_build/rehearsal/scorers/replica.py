@@ -7,7 +7,6 @@ ends with this server however that ends.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import shlex
 import shutil
@@ -19,35 +18,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from toc_build.rehearsal.scorers.failures import StartFailed
-from toc_build.rehearsal.scorers.program import WORKER_FAILED, WORKER_FAILED_STATUS, Program, answers
+from toc_build.rehearsal.scorers.program import Program
+from toc_build.rehearsal.scorers.running import TICK_SECONDS, RunningReplica
 from toc_build.targets.local import launcher
 from toc_build.targets.local.ports import listen
 
-TICK_SECONDS = 0.05
 WORKER_FAILED_SECONDS = 1.0  # how long the rest of the output may take
 _KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ")
 CONFIG = Path(__file__).with_name("gunicorn_config.py")
 
 
-class Replica:
-    """A running replica. It runs as soon as the object is there, and ends with `stop()`.
-
-    Args:
-        program: what it runs.
-        folder: to be made, for its temporary files; removed at its end.
-        write: given each line of its output.
+class Replica(RunningReplica):
+    """A replica that is a process.
 
     Raises:
         StartFailed: the interpreter cannot be run.
     """
 
     def __init__(self, program: Program, folder: Path, write: Callable[[str], None]) -> None:
-        self._program, self._folder, self._write = program, folder, write
-        self._lock = threading.Lock()
-        self._stopped = False
-        self._killed_at = math.inf
-        self._ready = False
-        self._worker_failed = threading.Event()
+        super().__init__(program, folder, write)
         (folder / "tmp").mkdir(parents=True)
         with contextlib.ExitStack() as ours:
             listener = ours.enter_context(listen(0))
@@ -82,46 +71,17 @@ class Replica:
         self._pump.start()
 
     @property
-    def address(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
     def alive(self) -> bool:
         """Whether its process runs."""
         return self._process.poll() is None
 
-    def wait_ready(self, given_up: threading.Event) -> None:
-        """Waits until it answers.
+    def _exit_status(self) -> int:
+        self._pump.join(2)
+        return int(self._process.wait())
 
-        Raises:
-            StartFailed: it ended, took too long, or is wanted no more.
-        """
-        deadline = time.monotonic() + self._program.startup_seconds
-        while not given_up.is_set():
-            if not self.alive:
-                self._pump.join(2)
-                status = self._process.returncode
-                raise StartFailed(f"the container ended with exit code {status}", status)
-            if self._worker_failed.is_set():
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(WORKER_FAILED_SECONDS)
-                raise StartFailed("the container ended: its worker did not start", WORKER_FAILED_STATUS)
-            if answers(self.port):
-                self._ready = True
-                return
-            if time.monotonic() > deadline:
-                raise StartFailed(f"the container was not ready after {self._program.startup_seconds:g} s")
-            time.sleep(TICK_SECONDS)
-        raise StartFailed("the deployment was given up")
-
-    def stop(self, grace_seconds: float = 5.0) -> None:
-        """Ends it: kindly first, then at once. Harmless when repeated; the shortest grace counts."""
-        self._killed_at = min(self._killed_at, time.monotonic() + grace_seconds)
-        with self._lock:
-            if not self._stopped:
-                self._end()
-            self._stopped = True
+    def _let_it_finish(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(WORKER_FAILED_SECONDS)
 
     def _end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -158,7 +118,4 @@ class Replica:
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         with self._process.stdout as output:
             for raw in output:
-                line = raw.decode("utf-8", "replace").rstrip("\r\n")
-                self._write(line)
-                if not self._ready and WORKER_FAILED.search(line):
-                    self._worker_failed.set()
+                self._take(raw)
