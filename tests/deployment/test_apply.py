@@ -80,3 +80,6 @@ def test_what_was_rehearsed_is_not_put_back_elsewhere() -> None:
     assert choose(deployments, live.version, None, where=rehearsed["where"]) == two
     with pytest.raises(TargetError, match="deployment 2 is not one"):
         choose(deployments, live.version, 2, where=real["where"])
+    # A cluster that was named by the deploy alone is not known to the rollback.
+    named = [replace(item, plan={"where": f"{item.plan['where']}, the cluster a"}) for item in deployments]
+    assert choose(named, live.version, None, where=f"{real['where']}, the cluster None") == named[0]

@@ -187,7 +187,8 @@ def choose(
     succeeded = [
         item
         for item in deployments
-        if item.result is Result.SUCCEEDED and where in (None, item.plan.get("where", where))
+        if item.result is Result.SUCCEEDED
+        and (where is None or _workspace(item.plan.get("where", where)) == _workspace(where))
     ]
     by_number = {item.number: item for item in succeeded}
     if to is not None:
@@ -217,6 +218,11 @@ def choose(
             fix="`toc-build history` shows what there is; deploy an earlier git revision instead.",
         )
     return earlier[-1]
+
+
+def _workspace(where: str) -> str:
+    """Service and workspace of a place in Azure: the cluster behind them may be named by a command alone."""
+    return where.partition(", ")[0]
 
 
 def _kept_bundle(digest: str) -> Bundle | None:
